@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# Micro guests: tiny PV kernels, booted in dom0's place.
+#
+#   make guests                                          build/guest/NAME.elf
+#   make guest-test [HV=xen] [TESTS="boot trap"] [CPU=max]   boot them all, PASS/FAIL for each
+#   make guest-record [TESTS=...]    what Debian's Xen says, into test/guest/expected
+#
+# GUEST_DEFS_name: extra defines for the start of guest `name` (its notes).
+
+BUILD ?= build
+GUEST_CC ?= gcc
+GUEST_DIR := $(BUILD)/guest
+GUESTS := $(patsubst test/guest/%/main.c,%,$(wildcard test/guest/*/main.c))
+
+GUEST_DEFS_boot_p2m := -DGUEST_INIT_P2M=0x8000000000 -DGUEST_MOD_START_PFN
+GUEST_DEFS_hypercall_page := -DGUEST_HYPERCALL_PAGE
+
+GUEST_CFLAGS := -std=gnu11 -O2 -g -ffreestanding -fno-pie -fno-pic -static -mno-red-zone \
+    -mcmodel=kernel -mgeneral-regs-only -fno-stack-protector -fno-strict-aliasing \
+    -fno-asynchronous-unwind-tables \
+    -fcf-protection=none -fno-delete-null-pointer-checks -fno-tree-loop-distribute-patterns \
+    -Wall -Wextra -Werror -Wshadow -Wvla -Wmissing-prototypes -Wstrict-prototypes -Wundef \
+    -D__XEN_INTERFACE_VERSION__=0x00041100 -D__XEN_TOOLS__ -Itest/guest/lib
+GUEST_LIB := $(patsubst test/guest/lib/%.c,$(GUEST_DIR)/lib/%.o,$(wildcard test/guest/lib/*.c))
+
+.PHONY: guests guest-test guest-record
+guests: $(GUESTS:%=$(GUEST_DIR)/%.elf)
+
+$(GUEST_DIR)/lib/%.o: test/guest/lib/%.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(GUEST_DIR)/%/main.o: test/guest/%/main.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(GUEST_DIR)/%/start.o: test/guest/lib/start.S mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_DEFS_$*) -D__ASSEMBLY__ -c -o $@ $<
+
+$(GUEST_DIR)/%.elf: $(GUEST_DIR)/%/start.o $(GUEST_DIR)/%/main.o $(GUEST_LIB) \
+        test/guest/lib/guest.lds
+	@echo "  GUEST   $@"
+	@ld -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
+	    --build-id=none -T test/guest/lib/guest.lds -o $@ $(filter %.o,$^)
+
+.SECONDARY: $(GUEST_LIB) $(GUESTS:%=$(GUEST_DIR)/%/start.o) $(GUESTS:%=$(GUEST_DIR)/%/main.o)
+-include $(GUEST_LIB:.o=.d) $(GUESTS:%=$(GUEST_DIR)/%/main.d)
+
+GUEST_ENV = $(foreach k,HV CPU MACH SMP MEM HVOPT ACCEL TIMEOUT_SCALE,$(if $($(k)),$(k)='$($(k))'))
+guest-test: guests
+	@$(if $(filter $(BUILD)/%,$(HV)),$(MAKE) --no-print-directory $(HV),:)
+	@$(if $(filter xen,$(HV)),test -e $(BUILD)/image/xen.elf || image/build.sh,:)
+	@$(GUEST_ENV) tools/guest_test.py $(TESTS)
+
+guest-record: guests
+	@test -e $(BUILD)/image/xen.elf || image/build.sh
+	@$(GUEST_ENV) HV=xen tools/guest_test.py --record $(TESTS)

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# make linux: jobs in a Debian control domain on QEMU, and boots with bad input.
+#
+#   make linux [JOBS="boot disk:nvme ..."] [ALL=1] [HV=...]      ALL=1: every variant of each job
+#              [DISK_MIB=512] [NET_MIB=64] [STRESS_SECONDS=180] [TIME_SECONDS=135]
+#   make badinput [CASES="..."] [HV=...]
+
+JOBS ?= boot reboot disk net cpuhotplug
+LINUX_ENV = $(foreach k,HV CPU MACH SMP MEM D0MEM HVOPT D0OPT STRESS_SECONDS TIME_SECONDS DISK_MIB \
+    NET_MIB AUDIT_KEY TIMEOUT_SCALE,$(if $($(k)),$(k)='$($(k))'))
+
+include $(if $(RUN_KNOBS),,mk/run.mk)
+.PHONY: linux badinput
+
+linux: linux-ready
+	@$(LINUX_ENV) tools/linux_job.py $(if $(ALL),--all) $(JOBS)
+
+badinput: linux-ready
+	@$(LINUX_ENV) test/linux/badinput.py $(CASES)
+
+.PHONY: linux-ready
+linux-ready:
+	@tools/deps.sh build image run
+	@$(if $(filter $(BUILD)/%,$(HV)),$(MAKE) --no-print-directory $(HV),:)
+	@image/build.sh

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * domctl for the vCPUs of a domain: where they run, what they start with, how much they may have
+ * (public header domctl.h). The scheduler is reported as credit2.
+ */
+#include "abi/abi.h"
+#include "abi/abi_control.h"
+#include "core/guestmem.h"
+#include "core/page.h"
+#include "core/sched.h"
+
+static struct vcpu *vcpu_of(const struct domain *d, u32 id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
+long abi_domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    struct vcpu *v = vcpu_of(d, a->vcpu);
+    u64 cpus = abi_control_cpus();
+    struct cpu_mask hard, soft;
+    int rc = 0;
+
+    if (v == NULL)
+        return a->vcpu < d->max_vcpus ? -ESRCH : -EINVAL;
+    if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
+        return -EINVAL;
+    if (a->flags & XEN_VCPUAFFINITY_FORCE)
+        (void)!sched_pin_override(v, -1);
+    sched_get_affinity(v, &hard, &soft);
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = abi_control_get_bitmap(&a->cpumap_hard, &hard.bits);
+    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = abi_control_get_bitmap(&a->cpumap_soft, &soft.bits);
+    if (rc == 0)
+        rc = sched_set_affinity(v, hard, soft);
+    if (rc != 0)
+        return hypercall_refuse(rc, "domctl: setvcpuaffinity: d%uv%u on CPUs %#lx", d->id, v->id,
+                                hard.bits);
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = abi_control_put_bitmap(&a->cpumap_hard, hard.bits & cpus);
+    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = abi_control_put_bitmap(&a->cpumap_soft, soft.bits & hard.bits & cpus);
+    return rc;
+}
+
+long abi_domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
+    const struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct cpu_mask hard, soft;
+    int rc = 0;
+
+    if (v == NULL)
+        return a->vcpu < d->max_vcpus ? -ESRCH : -EINVAL;
+    sched_get_affinity(v, &hard, &soft);
+    if (a->flags & XEN_VCPUAFFINITY_HARD)
+        rc = abi_control_put_bitmap(&a->cpumap_hard, hard.bits);
+    if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
+        rc = abi_control_put_bitmap(&a->cpumap_soft, soft.bits);
+    return rc;
+}
+
+/* The domain is paused: its vCPU does not run. */
+static long context_set(struct vcpu *v, const void *guest)
+{
+    struct vcpu_guest_context *ctx = page_zalloc(sizeof(*ctx));
+    long rc = -EFAULT;
+
+    if (ctx == NULL)
+        return -ENOMEM;
+    if (guestmem_copy_in(ctx, guest, sizeof(*ctx))) {
+        rc = v->domain->kind->hypercall_context(v, ctx, true);
+        if (rc == 0 && ctx->flags & VGCF_online)
+            vcpu_pause_clear(v, VPAUSE_DOWN);
+        else if (rc == 0)
+            vcpu_pause_set(v, VPAUSE_DOWN);
+    }
+    page_zfree(ctx, sizeof(*ctx));
+    return rc;
+}
+
+long abi_domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
+{
+    struct vcpu *v = vcpu_of(d, op->u.vcpucontext.vcpu);
+    long rc;
+
+    if (v == NULL || d == vcpu_current()->domain)
+        return -EINVAL;
+    if (op->u.vcpucontext.ctxt.p == NULL)
+        return hypercall_refuse(-EOPNOTSUPP, "domctl: setvcpucontext: reset of d%uv%u", d->id,
+                                v->id);
+    domain_pause(d);
+    rc = context_set(v, op->u.vcpucontext.ctxt.p);
+    domain_unpause(d);
+    if (rc != 0)
+        return hypercall_refuse(rc, "domctl: setvcpucontext: d%uv%u: error %ld", d->id, v->id, -rc);
+    return 0;
+}
+
+long abi_domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
+{
+    struct vcpu *v = vcpu_of(d, op->u.vcpucontext.vcpu);
+    struct vcpu_guest_context *ctx;
+    long rc;
+
+    if (v == NULL || d == vcpu_current()->domain)
+        return -EINVAL;
+    if (!v->initialised)
+        return -ENODATA;
+    ctx = page_zalloc(sizeof(*ctx));
+    if (ctx == NULL)
+        return -ENOMEM;
+    domain_pause(d);
+    rc = d->kind->hypercall_context(v, ctx, false);
+    domain_unpause(d);
+    if (rc == 0 && !guestmem_copy_out(op->u.vcpucontext.ctxt.p, ctx, sizeof(*ctx)))
+        rc = -EFAULT;
+    page_zfree(ctx, sizeof(*ctx));
+    return rc;
+}
+
+long abi_domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_getvcpuinfo *i = &op->u.getvcpuinfo;
+    const struct vcpu *v = vcpu_of(d, i->vcpu);
+    u32 pause;
+
+    if (v == NULL)
+        return i->vcpu < d->max_vcpus ? -ESRCH : -EINVAL;
+    pause = READ_ONCE(v->pause);
+    i->online = !(pause & VPAUSE_DOWN);
+    i->blocked = !!(pause & VPAUSE_BLOCKED);
+    i->running = READ_ONCE(v->running);
+    i->cpu_time = sched_cpu_time(v);
+    i->cpu = READ_ONCE(v->cpu);
+    return 0;
+}
+
+long abi_domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
+{
+    struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
+    int rc;
+
+    if (s->sched_id != XEN_SCHEDULER_CREDIT2)
+        return hypercall_refuse(-EINVAL, "domctl: scheduler_op: scheduler %u is not in use",
+                                s->sched_id);
+    switch (s->cmd) {
+    case XEN_DOMCTL_SCHEDOP_getinfo:
+        break;
+    case XEN_DOMCTL_SCHEDOP_putinfo:
+        rc = sched_set_params(d, s->u.credit2.weight, s->u.credit2.cap);
+        if (rc != 0)
+            return rc;
+        break;
+    default: /* no settings per vCPU */
+        return -EINVAL;
+    }
+    sched_get_params(d, &s->u.credit2.weight, &s->u.credit2.cap);
+    return 0;
+}
+
+/* There is one node; a set without it cannot be met. */
+long abi_domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op)
+{
+    u64 nodes;
+    int rc = abi_control_get_bitmap(&op->u.nodeaffinity.nodemap, &nodes);
+
+    (void)d;
+    if (rc == 0 && !(nodes & 1))
+        return -EINVAL;
+    return rc;
+}
+
+long abi_domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op)
+{
+    (void)d;
+    return abi_control_put_bitmap(&op->u.nodeaffinity.nodemap, 1);
+}
+
+long abi_domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
+{
+    struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
+
+    if (v == NULL)
+        return -ESRCH;
+    if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
+        return -ENOSYS; /* a PV guest has no buttons */
+    vcpu_defer(v, VDEFER_NMI);
+    return 0;
+}

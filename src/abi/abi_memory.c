@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * memory_op: what memory is there, and whose? Queries are answered at once. Reservations go extent
+ * by extent: the number done so far travels in the high bits of the command when the call is
+ * continued (ABI: public header memory.h), and is the result. A guest gets its frames back only
+ * through a batch, so that no CPU can still write to a frame that changes hands.
+ *
+ * Left out until they have a user: physmap operations of translated guests, sharing, paging,
+ * access control, NUMA of guests. docs/ABI.md names the answer of each.
+ */
+#include "abi/abi.h"
+#include "abi/abi_exchange.h"
+#include "abi/abi_memory_tools.h"
+#include "base/lib.h"
+#include "core/domain.h"
+#include "core/guestmem.h"
+#include "core/host.h"
+#include "core/memory.h"
+
+#define CMD_BITS 6
+#define CMD_MASK ((1u << CMD_BITS) - 1)
+/* Largest extent: scrubbing it is the longest step without an interrupt window. */
+#define EXTENT_ORDER_MAX 9
+#define EXTENTS_MAX      (0xffffffffu >> CMD_BITS)
+/* Frames between two looks at what else is to be done. */
+#define FRAMES_PER_STEP 64u
+/* Giving up frames costs a TLB flush per batch, so the batch is larger. */
+#define RELEASE_PER_STEP 512u
+
+/* A reservation whose numbers have been checked. */
+struct reservation {
+    struct domain *d; /* referenced */
+    u64 *list;        /* guest array, may be NULL for increase_reservation */
+    u64 nr, start;
+    unsigned int order, addr_bits;
+    u32 op;
+    u64 arg;
+};
+
+static long reservation_continue(const struct reservation *r, u64 done)
+{
+    return hypercall_continue(__HYPERVISOR_memory_op, r->op | done << CMD_BITS, r->arg, 0, 0);
+}
+
+/* Frames to process before asking hypercall_preempt, as extents. */
+static u64 extents_per_step(const struct reservation *r, u64 frames)
+{
+    u64 n = frames >> r->order;
+
+    return n ? n : 1;
+}
+
+/* increase_reservation and populate_physmap: frames in, one machine frame number per extent out. */
+static long reservation_add(const struct reservation *r)
+{
+    bool populate = r->op == XENMEM_populate_physmap;
+    u64 i, j, step = extents_per_step(r, FRAMES_PER_STEP), pfn = 0;
+    mfn_t mfn;
+
+    for (i = r->start; i < r->nr; i++) {
+        if (i > r->start && (i - r->start) % step == 0 && hypercall_preempt())
+            return reservation_continue(r, i);
+        if (populate && !GUESTMEM_IN(&pfn, r->list + i))
+            break;
+        mfn = page_alloc_domain(r->d, r->order, r->addr_bits);
+        if (mfn_eq(mfn, MFN_INVALID)) {
+            hypercall_refuse(0, "memory_op: d%u has %lu of %lu pages, no extent of order %u",
+                             r->d->id, r->d->pages, r->d->max_pages, r->order);
+            break;
+        }
+        if (populate)
+            for (j = 0; j < (u64)1 << r->order; j++)
+                page_m2p_set(MFN(mfn.v + j), pfn + j);
+        if (r->list && !GUESTMEM_OUT(r->list + i, &mfn.v))
+            break;
+    }
+    return (long)i;
+}
+
+/* decrease_reservation: machine frame numbers in. */
+static long reservation_remove(const struct reservation *r)
+{
+    u64 i, j, step = extents_per_step(r, RELEASE_PER_STEP), mfn;
+    struct memory_batch b;
+
+    memory_batch_init(&b, r->d, 0);
+    for (i = r->start; i < r->nr; i++) {
+        if (i > r->start && (i - r->start) % step == 0) {
+            memory_batch_commit(&b);
+            if (hypercall_preempt())
+                return reservation_continue(r, i);
+        }
+        if (!GUESTMEM_IN(&mfn, r->list + i))
+            break;
+        for (j = 0; j < (u64)1 << r->order; j++)
+            if (!memory_release(&b, MFN(mfn + j)))
+                break;
+        if (j < (u64)1 << r->order) {
+            hypercall_refuse(0, "memory_op: decrease_reservation: frame %lx is not d%u's to give",
+                             mfn + j, r->d->id);
+            break;
+        }
+    }
+    memory_batch_commit(&b);
+    return (long)i;
+}
+
+static long reservation_op(u32 op, u64 start, u64 arg)
+{
+    struct xen_memory_reservation req;
+    struct reservation r = {.op = op, .arg = arg, .start = start};
+    long rc;
+
+    if (!GUESTMEM_IN(&req, (const void *)arg))
+        return (long)start;
+    /* The ABI has no errno for a size that is not served: nothing (more) was done. */
+    if (req.nr_extents > EXTENTS_MAX || req.extent_order > EXTENT_ORDER_MAX ||
+        start > req.nr_extents)
+        return (long)start;
+    r.list = req.extent_start.p;
+    r.nr = req.nr_extents;
+    r.order = req.extent_order;
+    r.addr_bits = XENMEMF_get_address_bits(req.mem_flags);
+    if (r.addr_bits && r.addr_bits <= PAGE_SHIFT)
+        return (long)start;
+    if (!r.list && op != XENMEM_increase_reservation)
+        return (long)start;
+    rc = abi_target_domain(req.domid, &r.d);
+    if (rc) {
+        hypercall_refuse(rc, "memory_op: reservation of domain %u", req.domid);
+        return (long)start;
+    }
+    rc = op == XENMEM_decrease_reservation ? reservation_remove(&r) : reservation_add(&r);
+    domain_put(r.d);
+    return rc;
+}
+
+static long domain_query(u32 op, u64 arg)
+{
+    struct xen_memory_domain q;
+    struct domain *d;
+    long rc;
+
+    if (!GUESTMEM_IN(&q, (const void *)arg))
+        return -EFAULT;
+    rc = abi_target_domain(q.domid, &d);
+    if (rc)
+        return rc;
+    if (op == XENMEM_current_reservation)
+        rc = (long)READ_ONCE(d->pages);
+    else if (op == XENMEM_maximum_reservation)
+        rc = (long)READ_ONCE(d->max_pages);
+    else
+        /* The guest stores the number of its frames; until it does there is one. */
+        rc = (long)MAX(READ_ONCE(d->shared_info->arch.max_pfn), 1ul) - 1;
+    domain_put(d);
+    return rc;
+}
+
+static long machphys_mapping(u64 arg)
+{
+    struct xen_machphys_mapping m = {
+        .v_start = M2P_RO_BASE,
+        .v_end = M2P_RO_END,
+        /* The table has an entry for every frame below the end of RAM. */
+        .max_mfn = page_max_mfn - 1,
+    };
+
+    return GUESTMEM_OUT((struct xen_machphys_mapping *)arg, &m) ? 0 : -EFAULT;
+}
+
+/* The frames the m2p table lies in, one number per 2 MiB of table. */
+static long machphys_mfn_list(u64 arg)
+{
+    const u64 per_extent = 2 * MiB / sizeof(u64);
+    struct xen_machphys_mfn_list l;
+    u64 i, mfn;
+
+    if (!GUESTMEM_IN(&l, (const void *)arg))
+        return -EFAULT;
+    for (i = 0; i < l.max_extents && i * per_extent < page_max_mfn; i++) {
+        mfn = maddr_to_mfn(hmap_virt_to_maddr((const void *)(M2P_RO_BASE + i * 2 * MiB))).v;
+        if (!GUESTMEM_OUT(l.extent_start.p + i, &mfn))
+            return -EFAULT;
+    }
+    l.nr_extents = (unsigned int)i;
+    return GUESTMEM_OUT((struct xen_machphys_mfn_list *)arg, &l) ? 0 : -EFAULT;
+}
+
+/* One entry as BIOS INT 0x15 AX=0xe820 has it (ACPI specification, "INT 15H, E820H"). */
+struct e820_entry {
+    u64 addr, size;
+    u32 type;
+} PACKED;
+
+static long machine_memory_map(u64 arg)
+{
+    const struct memmap *host = host_memory_map();
+    struct xen_memory_map m;
+    struct e820_entry e;
+    u8 *dst;
+    u32 i;
+
+    if (!vcpu_current()->domain->privileged)
+        return -EPERM;
+    if (!GUESTMEM_IN(&m, (const void *)arg))
+        return -EFAULT;
+    dst = m.buffer.p;
+    if (dst && m.nr_entries < host->nr)
+        return hypercall_refuse(-EINVAL, "memory_op: machine_memory_map: room for %u of %u entries",
+                                m.nr_entries, host->nr);
+    for (i = 0; dst && i < host->nr; i++) {
+        e.addr = host->entry[i].start;
+        e.size = host->entry[i].end - host->entry[i].start;
+        e.type = host->entry[i].type;
+        if (!guestmem_copy_out(dst + i * sizeof(e), &e, sizeof(e)))
+            return -EFAULT;
+    }
+    m.nr_entries = host->nr;
+    return GUESTMEM_OUT((struct xen_memory_map *)arg, &m) ? 0 : -EFAULT;
+}
+
+/* Operations that are not served: they answer their errno to a request that can be read. */
+static const struct refusal {
+    u32 op;
+    u32 size; /* of the request; 0: it is not read */
+    long err;
+} refusals[] = {
+    {XENMEM_add_to_physmap, sizeof(struct xen_add_to_physmap), -ENOSYS},
+    {XENMEM_remove_from_physmap, sizeof(struct xen_remove_from_physmap), -ENOSYS},
+    /* Only translated guests can be populated on demand. */
+    {XENMEM_set_pod_target, sizeof(struct xen_pod_target), -EINVAL},
+    {XENMEM_get_pod_target, sizeof(struct xen_pod_target), -EINVAL},
+    {XENMEM_access_op, sizeof(struct xen_mem_access_op), -EOPNOTSUPP},
+    {XENMEM_add_to_physmap_batch, sizeof(struct xen_add_to_physmap_batch), -ENOSYS},
+    {XENMEM_machphys_compat_mfn_list, 0, -EOPNOTSUPP},
+    {XENMEM_get_vnumainfo, sizeof(struct xen_vnuma_topology_info), -EOPNOTSUPP},
+    {XENMEM_reserved_device_memory_map, sizeof(struct xen_reserved_device_memory_map), -ENOSYS},
+};
+
+static long simple_op(u32 op, u64 arg)
+{
+    u8 request[64];
+    unsigned int i;
+
+    switch (op) {
+    case XENMEM_maximum_ram_page:
+        return (long)page_max_mfn;
+    case XENMEM_get_sharing_freed_pages:
+    case XENMEM_get_sharing_shared_pages:
+        return 0;
+    default:
+        break;
+    }
+    for (i = 0; i < ARRAY_SIZE(refusals); i++) {
+        if (refusals[i].op != op)
+            continue;
+        if (!guestmem_copy_in(request, (const void *)arg,
+                              MIN((size_t)refusals[i].size, sizeof(request))))
+            return -EFAULT;
+        return hypercall_refuse(refusals[i].err, "memory_op: %u is not served", op);
+    }
+    return -ENOSYS;
+}
+
+long abi_memory_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
+{
+    u32 op = (u32)cmd & CMD_MASK;
+    u64 start = cmd >> CMD_BITS;
+
+    (void)a3, (void)a4, (void)a5, (void)a6;
+    switch (op) {
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+        return reservation_op(op, start, arg);
+    case XENMEM_current_reservation:
+    case XENMEM_maximum_reservation:
+    case XENMEM_maximum_gpfn:
+        return domain_query(op, arg);
+    case XENMEM_machphys_mfn_list:
+        return machphys_mfn_list(arg);
+    case XENMEM_machine_memory_map:
+        return machine_memory_map(arg);
+    case XENMEM_exchange:
+        return abi_exchange(arg);
+    case XENMEM_machphys_mapping:
+        return machphys_mapping(arg);
+    case XENMEM_claim_pages:
+        return abi_memory_claim(arg);
+    case XENMEM_set_memory_map:
+        return abi_memory_set_map(arg);
+    case XENMEM_memory_map:
+        return abi_memory_get_map(arg);
+    case XENMEM_acquire_resource:
+        return abi_memory_acquire(arg);
+    default:
+        return simple_op(op, arg);
+    }
+}

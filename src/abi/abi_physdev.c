@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * physdev_op: how the control domain's kernel gets its interrupt lines and messages, and tells the
+ * hypervisor about PCI. Lines and messages become pirqs (core/pirq.c); PCI announcements are
+ * accepted and not needed. set_iopl and set_iobitmap are the guest kind's and never arrive here.
+ * Refused: the shared EOI page and message blocks; Linux has a way without each.
+ */
+#include "abi/abi.h"
+#include "core/domain.h"
+#include "core/guestmem.h"
+#include "core/pirq.h"
+
+static long irq_status_query(struct domain *d, u64 arg)
+{
+    struct physdev_irq_status_query op;
+    bool eoi = false, shared = false;
+    int rc;
+
+    if (!GUESTMEM_IN(&op, (const void *)arg))
+        return -EFAULT;
+    rc = pirq_status(d, op.irq, &eoi, &shared);
+    if (rc)
+        return hypercall_refuse(rc, "physdev_op: irq_status_query %u", op.irq);
+    op.flags = (eoi ? XENIRQSTAT_needs_eoi : 0) | (shared ? XENIRQSTAT_shared : 0);
+    return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
+}
+
+static long eoi(struct domain *d, u64 arg)
+{
+    struct physdev_eoi op;
+    int rc;
+
+    if (!GUESTMEM_IN(&op, (const void *)arg))
+        return -EFAULT;
+    rc = pirq_eoi(d, op.irq);
+    return rc ? hypercall_refuse(rc, "physdev_op: eoi of pirq %u", op.irq) : 0;
+}
+
+static long apic_read(struct domain *d, u64 arg)
+{
+    struct physdev_apic op;
+    int rc;
+
+    (void)d;
+    if (!GUESTMEM_IN(&op, (const void *)arg))
+        return -EFAULT;
+    rc = pirq_ioapic_read(op.apic_physbase, op.reg, &op.value);
+    if (rc)
+        return hypercall_refuse(rc, "physdev_op: apic_read register %#x at %#lx", op.reg,
+                                op.apic_physbase);
+    return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
+}
+
+/* The hypervisor programs the controller; what the guest would write is of no use. */
+static long apic_write(struct domain *d, u64 arg)
+{
+    (void)d, (void)arg;
+    return 0;
+}
+
+/* Vectors are the hypervisor's; any number but 0 satisfies the caller. */
+static long alloc_irq_vector(struct domain *d, u64 arg)
+{
+    struct physdev_irq op;
+
+    (void)d;
+    if (!GUESTMEM_IN(&op, (const void *)arg))
+        return -EFAULT;
+    if (op.irq >= pirq_gsi_count())
+        return hypercall_refuse(-EINVAL, "physdev_op: alloc_irq_vector for irq %u", op.irq);
+    op.vector = 0x20 + op.irq % 0xc0;
+    return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
+}
+
+static long accept(struct domain *d, u64 arg)
+{
+    (void)d, (void)arg;
+    return 0;
+}
+
+static long setup_gsi(struct domain *d, u64 arg)
+{
+    struct physdev_setup_gsi op;
+    int rc;
+
+    (void)d;
+    if (!GUESTMEM_IN(&op, (const void *)arg))
+        return -EFAULT;
+    if (op.gsi < 0)
+        return -EINVAL;
+    rc = pirq_setup_gsi((u32)op.gsi, op.triggering != 0, op.polarity != 0);
+    if (rc && rc != -EEXIST)
+        return hypercall_refuse(rc, "physdev_op: setup_gsi %d trigger %u polarity %u", op.gsi,
+                                op.triggering, op.polarity);
+    return rc;
+}
+
+static int map_msi(struct domain *d, const struct physdev_map_pirq *op)
+{
+    u32 bus = (u32)op->bus;
+    u16 seg = op->type == MAP_PIRQ_TYPE_MSI ? 0 : (u16)(bus >> 16);
+    int entry = op->table_base ? op->entry_nr : -1; /* no table: plain MSI */
+
+    return pirq_map_msi(d, seg, (u8)bus, (u8)op->devfn, entry, op->table_base);
+}
+
+static long map_pirq(struct domain *d, u64 arg)
+{
+    struct physdev_map_pirq op;
+    int rc;
+
+    if (!GUESTMEM_IN(&op, (const void *)arg))
+        return -EFAULT;
+    if (op.domid != DOMID_SELF && op.domid != d->id)
+        return hypercall_refuse(-EOPNOTSUPP, "physdev_op: map_pirq for domain %u", op.domid);
+    switch (op.type) {
+    case MAP_PIRQ_TYPE_GSI:
+        rc = op.index < 0 ? -EINVAL : pirq_map_gsi(d, (u32)op.index);
+        op.pirq = op.index;
+        break;
+    case MAP_PIRQ_TYPE_MSI:
+    case MAP_PIRQ_TYPE_MSI_SEG:
+        rc = map_msi(d, &op);
+        op.pirq = rc;
+        break;
+    case MAP_PIRQ_TYPE_MULTI_MSI:
+        if (op.entry_nr > 1) {
+            rc = -EOPNOTSUPP; /* Linux then asks for a single message */
+            break;
+        }
+        op.table_base = 0;
+        rc = map_msi(d, &op);
+        op.pirq = rc;
+        break;
+    default:
+        rc = -EINVAL;
+        break;
+    }
+    if (rc < 0)
+        return hypercall_refuse(rc, "physdev_op: map_pirq type %d index %d device %#x:%#x entry %d",
+                                op.type, op.index, (u32)op.bus, (u32)op.devfn, op.entry_nr);
+    return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
+}
+
+static long unmap_pirq(struct domain *d, u64 arg)
+{
+    struct physdev_unmap_pirq op;
+    int rc;
+
+    if (!GUESTMEM_IN(&op, (const void *)arg))
+        return -EFAULT;
+    if (op.domid != DOMID_SELF && op.domid != d->id)
+        return hypercall_refuse(-EOPNOTSUPP, "physdev_op: unmap_pirq of domain %u", op.domid);
+    rc = op.pirq < 0 ? -EINVAL : pirq_unmap(d, (u32)op.pirq);
+    return rc ? hypercall_refuse(rc, "physdev_op: unmap_pirq %d", op.pirq) : 0;
+}
+
+static long no_device(struct domain *d, u64 arg)
+{
+    (void)d, (void)arg;
+    return -ENODEV;
+}
+
+static const struct {
+    long (*fn)(struct domain *d, u64 arg);
+} rows[] = {
+    [PHYSDEVOP_irq_status_query] = {irq_status_query},
+    [PHYSDEVOP_apic_read] = {apic_read},
+    [PHYSDEVOP_apic_write] = {apic_write},
+    [PHYSDEVOP_alloc_irq_vector] = {alloc_irq_vector},
+    [PHYSDEVOP_free_irq_vector] = {accept},
+    [PHYSDEVOP_eoi] = {eoi},
+    [PHYSDEVOP_map_pirq] = {map_pirq},
+    [PHYSDEVOP_unmap_pirq] = {unmap_pirq},
+    [PHYSDEVOP_manage_pci_add] = {accept},
+    [PHYSDEVOP_manage_pci_remove] = {accept},
+    [PHYSDEVOP_manage_pci_add_ext] = {accept},
+    [PHYSDEVOP_setup_gsi] = {setup_gsi},
+    [PHYSDEVOP_pci_mmcfg_reserved] = {accept},
+    [PHYSDEVOP_pci_device_add] = {accept},
+    [PHYSDEVOP_pci_device_remove] = {accept},
+    [PHYSDEVOP_prepare_msix] = {accept},
+    [PHYSDEVOP_release_msix] = {accept},
+    [PHYSDEVOP_dbgp_op] = {no_device},
+};
+
+long abi_physdev_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
+{
+    struct domain *d = vcpu_current()->domain;
+    u32 op = (u32)cmd;
+
+    (void)a3, (void)a4, (void)a5, (void)a6;
+    /* Every kernel tries this one and goes on without. */
+    if (op == PHYSDEVOP_pirq_eoi_gmfn_v1 || op == PHYSDEVOP_pirq_eoi_gmfn_v2)
+        return -ENOSYS;
+    if (!d->privileged)
+        return hypercall_refuse(-EPERM, "physdev_op: %u needs the control domain", op);
+    if (op >= ARRAY_SIZE(rows) || !rows[op].fn)
+        return hypercall_refuse(-ENOSYS, "physdev_op: %u", op);
+    return rows[op].fn(d, arg);
+}

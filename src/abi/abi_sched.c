@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sched_op, vcpu_op and set_timer_op (public headers sched.h, vcpu.h): waiting, shutting down,
+ * bringing up the other vCPUs, and the per-vCPU areas and timers.
+ */
+#include "abi/abi.h"
+#include "core/domain.h"
+#include "core/event.h"
+#include "core/guestmem.h"
+#include "core/hypercall.h"
+#include "core/page.h"
+#include "core/sched.h"
+#include "core/vtime.h"
+
+#define POLL_PORTS_MAX 128
+
+static long op_block(void)
+{
+    struct vcpu *v = vcpu_current();
+
+    WRITE_ONCE(v->info->evtchn_upcall_mask, 0);
+    (void)vcpu_block(v);
+    return 0;
+}
+
+/* True when one of the ports is pending; *rc is an error when they cannot be read. */
+static bool poll_look(const struct sched_poll *p, u32 *first, long *rc)
+{
+    const struct domain *d = vcpu_current()->domain;
+    evtchn_port_t port;
+    u32 i;
+
+    *rc = 0;
+    for (i = 0; i < p->nr_ports; i++) {
+        if (!GUESTMEM_IN(&port, p->ports.p + i)) {
+            *rc = -EFAULT;
+            return true;
+        }
+        if (port >= EVTCHN_2L_NR_CHANNELS) {
+            *rc = -EINVAL;
+            return true;
+        }
+        if (i == 0)
+            *first = port;
+        if (event_port_pending(d, port))
+            return true;
+    }
+    return false;
+}
+
+static long op_poll(u64 arg)
+{
+    struct vcpu *v = vcpu_current();
+    struct sched_poll p;
+    u32 first = 0;
+    long rc;
+
+    if (!GUESTMEM_IN(&p, (const void *)arg))
+        return -EFAULT;
+    if (p.nr_ports > POLL_PORTS_MAX)
+        return -EINVAL;
+    if (poll_look(&p, &first, &rc))
+        return rc;
+    /*
+     * Blocked and announced first, then a second look: an event after it finds both and wakes us
+     * (vcpu_unblock), one before it is seen by the look.
+     */
+    atomic_fetch_or(&v->pause, VPAUSE_BLOCKED);
+    event_poll_begin(v, p.nr_ports == 1 ? first : 0);
+    if (event_upcall_due(v) || poll_look(&p, &first, &rc)) {
+        event_poll_end(v);
+        atomic_fetch_and(&v->pause, ~VPAUSE_BLOCKED);
+        return rc;
+    }
+    if (p.timeout != 0)
+        vtime_poll_timeout(v, p.timeout);
+    cpu_kick_work(cpu_id(), WORK_RESCHED);
+    return 0;
+}
+
+static long op_shutdown(u64 arg)
+{
+    struct sched_shutdown s;
+
+    if (!GUESTMEM_IN(&s, (const void *)arg))
+        return -EFAULT;
+    if (s.reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    domain_shutdown(vcpu_current()->domain, s.reason);
+    return 0;
+}
+
+static long op_shutdown_code(u64 arg)
+{
+    struct domain *d = vcpu_current()->domain;
+    struct sched_shutdown s;
+
+    if (!GUESTMEM_IN(&s, (const void *)arg))
+        return -EFAULT;
+    if (s.reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    if (d->state < DOMAIN_SHUTDOWN)
+        d->shutdown_code = s.reason;
+    return 0;
+}
+
+static long op_remote_shutdown(u64 arg)
+{
+    struct sched_remote_shutdown s;
+    struct domain *d;
+    int rc;
+
+    if (!GUESTMEM_IN(&s, (const void *)arg))
+        return -EFAULT;
+    if (!vcpu_current()->domain->privileged)
+        return -EPERM;
+    rc = abi_target_domain(s.domain_id, &d);
+    if (rc != 0)
+        return rc;
+    domain_shutdown(d, s.reason);
+    domain_put(d);
+    return 0;
+}
+
+static long op_pin_override(u64 arg)
+{
+    struct sched_pin_override p;
+
+    if (!vcpu_current()->domain->privileged)
+        return -EPERM;
+    if (!GUESTMEM_IN(&p, (const void *)arg))
+        return -EFAULT;
+    return sched_pin_override(vcpu_current(), p.pcpu);
+}
+
+long abi_sched_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
+{
+    (void)a3, (void)a4, (void)a5, (void)a6;
+    switch (cmd) {
+    case SCHEDOP_yield:
+        sched_yield();
+        return 0;
+    case SCHEDOP_block:
+        return op_block();
+    case SCHEDOP_shutdown:
+        return op_shutdown(arg);
+    case SCHEDOP_poll:
+        return op_poll(arg);
+    case SCHEDOP_remote_shutdown:
+        return op_remote_shutdown(arg);
+    case SCHEDOP_shutdown_code:
+        return op_shutdown_code(arg);
+    case SCHEDOP_pin_override:
+        return op_pin_override(arg);
+    default:
+        return -ENOSYS;
+    }
+}
+
+long abi_set_timer_op(u64 deadline, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
+{
+    (void)a2, (void)a3, (void)a4, (void)a5, (void)a6;
+    /* A deadline decades away is a wrapped one that means now (public header xen.h). */
+    vtime_set_singleshot(vcpu_current(), (s64)deadline < 0 ? 1 : deadline);
+    return 0;
+}
+
+static long vcpu_initialise(struct vcpu *v, u64 arg)
+{
+    struct domain *d = v->domain;
+    struct vcpu_guest_context *ctx;
+    long rc = -EFAULT;
+
+    if (v->initialised)
+        return -EEXIST;
+    ctx = page_zalloc(sizeof(*ctx));
+    if (ctx == NULL)
+        return -ENOMEM;
+    if (guestmem_copy_in(ctx, (const void *)arg, sizeof(*ctx)))
+        rc = d->kind->hypercall_context(v, ctx, true);
+    page_zfree(ctx, sizeof(*ctx));
+    return rc;
+}
+
+static long vcpu_up(struct vcpu *v)
+{
+    if (!v->initialised)
+        return -EINVAL;
+    vcpu_pause_clear(v, VPAUSE_DOWN);
+    return 0;
+}
+
+static long vcpu_down(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    u32 i, others = 0;
+
+    for (i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i] != NULL && d->vcpu[i] != v && !(READ_ONCE(d->vcpu[i]->pause) & VPAUSE_DOWN))
+            others++;
+    if (others == 0)
+        domain_shutdown(d, SHUTDOWN_poweroff);
+    else
+        vcpu_pause_set(v, VPAUSE_DOWN);
+    return 0;
+}
+
+static long register_info(struct vcpu *v, u64 arg)
+{
+    struct vcpu_register_vcpu_info a;
+    long rc;
+
+    if (!GUESTMEM_IN(&a, (const void *)arg))
+        return -EFAULT;
+    lock_acquire(&v->domain->lock);
+    rc = vcpu_register_info(v, MFN(a.mfn), a.offset);
+    lock_release(&v->domain->lock);
+    return rc;
+}
+
+static long register_runstate(struct vcpu *v, u64 arg)
+{
+    struct vcpu_register_runstate_memory_area a;
+
+    if (!GUESTMEM_IN(&a, (const void *)arg))
+        return -EFAULT;
+    return vtime_register_runstate(v, (u64)a.addr.h.p);
+}
+
+static long register_time(struct vcpu *v, u64 arg)
+{
+    struct vcpu_register_time_memory_area a;
+
+    if (!GUESTMEM_IN(&a, (const void *)arg))
+        return -EFAULT;
+    return vtime_register_time_area(v, (u64)a.addr.h.p);
+}
+
+static long get_runstate(struct vcpu *v, u64 arg)
+{
+    struct vcpu_runstate_info r;
+
+    vtime_get_runstate(v, &r);
+    return GUESTMEM_OUT((void *)arg, &r) ? 0 : -EFAULT;
+}
+
+static long set_periodic(struct vcpu *v, u64 arg)
+{
+    struct vcpu_set_periodic_timer a;
+
+    if (!GUESTMEM_IN(&a, (const void *)arg))
+        return -EFAULT;
+    return vtime_set_periodic(v, a.period_ns);
+}
+
+static long set_singleshot(struct vcpu *v, u64 arg)
+{
+    struct vcpu_set_singleshot_timer a;
+
+    if (v != vcpu_current())
+        return -EINVAL;
+    if (!GUESTMEM_IN(&a, (const void *)arg))
+        return -EFAULT;
+    if ((a.flags & VCPU_SSHOTTMR_future) && a.timeout_abs_ns < port_now())
+        return -ETIME;
+    vtime_set_singleshot(v, a.timeout_abs_ns ? a.timeout_abs_ns : 1);
+    return 0;
+}
+
+static long get_physid(struct vcpu *v, u64 arg)
+{
+    struct vcpu_get_physid p;
+
+    if (v->domain != domain_hardware)
+        return -EINVAL;
+    p.phys_id = cpu_apic_id(v->cpu) | ((u64)cpu_acpi_id(v->cpu) << 32);
+    return GUESTMEM_OUT((void *)arg, &p) ? 0 : -EFAULT;
+}
+
+static long vcpu_op(u64 cmd, struct vcpu *v, u64 arg)
+{
+    switch (cmd) {
+    case VCPUOP_initialise:
+        return vcpu_initialise(v, arg);
+    case VCPUOP_up:
+        return vcpu_up(v);
+    case VCPUOP_down:
+        return vcpu_down(v);
+    case VCPUOP_is_up:
+        return !(READ_ONCE(v->pause) & VPAUSE_DOWN);
+    case VCPUOP_get_runstate_info:
+        return get_runstate(v, arg);
+    case VCPUOP_register_runstate_memory_area:
+        return register_runstate(v, arg);
+    case VCPUOP_set_periodic_timer:
+        return set_periodic(v, arg);
+    case VCPUOP_stop_periodic_timer:
+        return vtime_set_periodic(v, 0);
+    case VCPUOP_set_singleshot_timer:
+        return set_singleshot(v, arg);
+    case VCPUOP_stop_singleshot_timer:
+        if (v != vcpu_current())
+            return -EINVAL;
+        vtime_set_singleshot(v, 0);
+        return 0;
+    case VCPUOP_register_vcpu_info:
+        return register_info(v, arg);
+    case VCPUOP_send_nmi:
+        vcpu_defer(v, VDEFER_NMI);
+        return 0;
+    case VCPUOP_get_physid:
+        return get_physid(v, arg);
+    case VCPUOP_register_vcpu_time_memory_area:
+        return register_time(v, arg);
+    default:
+        return -ENOSYS;
+    }
+}
+
+long abi_vcpu_op(u64 cmd, u64 vcpu, u64 arg, u64 a4, u64 a5, u64 a6)
+{
+    struct domain *d = vcpu_current()->domain;
+
+    (void)a4, (void)a5, (void)a6;
+    /* Linux asks is_up for thousands of ids at boot. */
+    if (vcpu >= d->max_vcpus || d->vcpu[vcpu] == NULL)
+        return -ENOENT;
+    return vcpu_op(cmd, d->vcpu[vcpu], arg);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The register frame every entry from a guest leaves at the top of this CPU's stack. The order is
+ * that of the ABI's cpu_user_regs (arch-x86/xen-x86_64.h), so contexts are copied as they are;
+ * core asserts the offsets.
+ */
+#ifndef ARCH_REGS_H
+#define ARCH_REGS_H
+
+#include "base/def.h"
+
+struct cpu_regs {
+    u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
+    u32 error_code;
+    u32 vector; /* exception or interrupt number; VECTOR_SYSCALL for a system call */
+    u64 rip;
+    u64 cs; /* bits 0-15; the rest is zero */
+    u64 rflags;
+    u64 rsp;
+    u64 ss;
+};
+
+#define VECTOR_SYSCALL 0x100
+
+#define RFLAGS_CF   (1ul << 0)
+#define RFLAGS_MBS  (1ul << 1) /* must be set */
+#define RFLAGS_PF   (1ul << 2)
+#define RFLAGS_AF   (1ul << 4)
+#define RFLAGS_ZF   (1ul << 6)
+#define RFLAGS_SF   (1ul << 7)
+#define RFLAGS_TF   (1ul << 8)
+#define RFLAGS_IF   (1ul << 9)
+#define RFLAGS_DF   (1ul << 10)
+#define RFLAGS_OF   (1ul << 11)
+#define RFLAGS_IOPL (3ul << 12)
+#define RFLAGS_NT   (1ul << 14)
+#define RFLAGS_RF   (1ul << 16)
+#define RFLAGS_VM   (1ul << 17)
+#define RFLAGS_AC   (1ul << 18)
+#define RFLAGS_VIF  (1ul << 19)
+#define RFLAGS_VIP  (1ul << 20)
+#define RFLAGS_ID   (1ul << 21)
+
+enum trap_vector {
+    TRAP_DE = 0,
+    TRAP_DB = 1,
+    TRAP_NMI = 2,
+    TRAP_BP = 3,
+    TRAP_OF = 4,
+    TRAP_BR = 5,
+    TRAP_UD = 6,
+    TRAP_NM = 7,
+    TRAP_DF = 8,
+    TRAP_TS = 10,
+    TRAP_NP = 11,
+    TRAP_SS = 12,
+    TRAP_GP = 13,
+    TRAP_PF = 14,
+    TRAP_MF = 16,
+    TRAP_AC = 17,
+    TRAP_MC = 18,
+    TRAP_XM = 19,
+    TRAP_CP = 21,
+};
+
+/* Page-fault error code bits (SDM vol. 3, 4.7). */
+#define PFEC_PRESENT 1u
+#define PFEC_WRITE   2u
+#define PFEC_USER    4u
+#define PFEC_RSVD    8u
+#define PFEC_INSN    16u
+
+#endif

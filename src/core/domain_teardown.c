@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How does a domain end, while others still look at it, map its frames and are bound to its ports?
+ *
+ *   STOP      it is DYING: no vCPU runs again, no port is bound, no frame comes
+ *   EVENTS    ports are closed; the peers' ends become unbound
+ *   SHARED    shared_info, the vCPUs' info pages and grant frames are exchanged for a dummy
+ *   FRAMES    CR3, pins, page tables, frames (the guest kind's steps)
+ *   DONE      VIRQ_DOM_EXC; what others hold keeps the domain visible as dying
+ *
+ * Each step is short and the next one may be executed by another CPU. A frame somebody maps keeps
+ * its count; with the last one the domain's own reference goes, and with the last reference the
+ * domain, its id, and what it consists of (core/domain.c).
+ *
+ * Event delivery takes no lock and no reference on the pages it writes to. It does so in one go,
+ * without a spin loop: a cross call to all CPUs after the pointers have changed waits for those who
+ * still use the old ones.
+ */
+#include "base/lib.h"
+#include "core/domain.h"
+#include "core/event.h"
+#include "core/grant.h"
+#include "core/page.h"
+#include "pure/ptype.h"
+
+#define PORTS_PER_STEP 64
+
+enum phase { STOP, EVENTS, SHARED, FRAMES, DONE };
+
+struct domain_teardown {
+    enum phase phase;
+    u32 busy; /* a CPU is executing a step; atomic */
+    u32 port;
+    struct shared_info *dummy; /* a page nobody looks at */
+};
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void wait_for_users(void)
+{
+    u32 n = cpu_count();
+
+    smp_call((struct cpu_mask){n >= 64 ? ~(u64)0 : ((u64)1 << n) - 1}, nothing, NULL);
+}
+
+static void stop_vcpus(struct domain *d)
+{
+    u32 i;
+
+    for (i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i] != NULL)
+            vcpu_pause_sync(d->vcpu[i], VPAUSE_DOMAIN);
+}
+
+static int close_ports(struct domain *d)
+{
+    struct domain_teardown *t = d->teardown;
+    u32 n;
+
+    for (n = 0; n < PORTS_PER_STEP; n++)
+        if (!event_close_next(d, &t->port))
+            return 0;
+    return -ERESTART;
+}
+
+static void drop_shared(struct domain *d)
+{
+    struct shared_info *old = d->shared_info;
+    u32 i;
+
+    for (i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i] != NULL)
+            vcpu_info_forget(d->vcpu[i]);
+    WRITE_ONCE(d->shared_info, d->teardown->dummy);
+    wait_for_users();
+    for (i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i] != NULL)
+            vcpu_info_release(d->vcpu[i]);
+    page_release_domain(d, page_of(maddr_to_mfn(hmap_direct_to_maddr(old))));
+    grant_domain_fini(d);
+}
+
+static void finish(struct domain *d)
+{
+    WRITE_ONCE(d->relinquished, true);
+    event_raise_global_virq(VIRQ_DOM_EXC);
+    /* The caller has a reference of his own. */
+    if (page_domain_finish(d))
+        domain_put(d);
+}
+
+static int step(struct domain *d)
+{
+    struct domain_teardown *t = d->teardown;
+    int rc = 0;
+
+    switch (t->phase) {
+    case STOP:
+        stop_vcpus(d);
+        break;
+    case EVENTS:
+        rc = close_ports(d);
+        break;
+    case SHARED:
+        drop_shared(d);
+        break;
+    case FRAMES:
+        rc = d->kind->teardown_step(d);
+        if (rc == 0)
+            finish(d);
+        break;
+    case DONE:
+        return 0;
+    }
+    if (rc == 0)
+        t->phase++;
+    return t->phase == DONE ? 0 : -ERESTART;
+}
+
+/* The state from which there is no way back. */
+static int begin(struct domain *d)
+{
+    struct domain_teardown *t = page_zalloc(sizeof(*t));
+
+    if (t != NULL)
+        t->dummy = page_zalloc(PAGE_SIZE);
+    if (t == NULL || t->dummy == NULL) {
+        page_zfree(t, sizeof(*t));
+        return -ENOMEM;
+    }
+    t->port = 1;
+    lock_acquire(&d->lock);
+    if (d->teardown == NULL) {
+        d->state = DOMAIN_DYING;
+        atomic_store_release(&d->teardown, t);
+        t = NULL;
+    }
+    lock_release(&d->lock);
+    if (t != NULL) {
+        page_zfree(t->dummy, PAGE_SIZE);
+        page_zfree(t, sizeof(*t));
+    }
+    page_domain_close(d);
+    return 0;
+}
+
+int domain_destroy_step(struct domain *d)
+{
+    struct domain_teardown *t;
+    int rc;
+
+    if (d == domain_hardware || d == vcpu_current()->domain)
+        return -EINVAL;
+    if (atomic_load_acquire(&d->teardown) == NULL) {
+        rc = begin(d);
+        if (rc != 0)
+            return rc;
+    }
+    t = d->teardown;
+    if (atomic_xchg(&t->busy, 1u) != 0)
+        return -ERESTART;
+    rc = step(d);
+    atomic_store_release(&t->busy, 0u);
+    return rc;
+}
+
+void domain_teardown_fini(struct domain *d)
+{
+    struct domain_teardown *t = d->teardown;
+
+    if (t == NULL)
+        return;
+    page_zfree(t->dummy, PAGE_SIZE);
+    page_zfree(t, sizeof(*t));
+}

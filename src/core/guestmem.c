@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest memory by virtual address: direct loads and stores in the tables that are loaded, with a
+ * fix-up for faults. The guest's kernel runs in ring 3, so its pages and its user's are alike.
+ */
+#include "core/guestmem.h"
+
+#include "arch/entry.h"
+#include "arch/layout.h"
+#include "base/lib.h"
+
+bool guestmem_range_ok(const void *p, size_t n)
+{
+    u64 a = (u64)p;
+
+    /* Wrapping ranges end above ~0 and touch non-canonical space or fault; reject them here. */
+    return a + n >= a && (a + n <= HV_VIRT_START || a >= HV_VIRT_END);
+}
+
+bool guestmem_copy_in(void *dst, const void *guest_src, size_t n)
+{
+    size_t left;
+
+    if (!guestmem_range_ok(guest_src, n))
+        return false;
+    left = entry_copy(dst, guest_src, n);
+    if (left != 0) {
+        /* What was not read must not be used by mistake. */
+        memset((u8 *)dst + (n - left), 0, left);
+        return false;
+    }
+    return true;
+}
+
+bool guestmem_copy_out(void *guest_dst, const void *src, size_t n)
+{
+    return guestmem_range_ok(guest_dst, n) && entry_copy(guest_dst, src, n) == 0;
+}
+
+bool guestmem_clear(void *guest_dst, size_t n)
+{
+    return guestmem_range_ok(guest_dst, n) && entry_clear(guest_dst, n) == 0;
+}

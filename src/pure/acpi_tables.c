@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What do MADT, FADT, HPET table and MCFG say? (ACPI Specification 6.5, sections 5.2.9 and 5.2.12.)
+ *
+ * The MADT is a list of {type, length} records, handled by a table with each type's least length;
+ * an unknown type is passed over, a record that overruns the table ends the list. FADT fields exist
+ * as far as the table is long, and its 64-bit forms win over the old ones where they are set.
+ */
+#include "pure/acpi_tables.h"
+
+#include "base/lib.h"
+#include "pure/bytes.h"
+#include "pure/port.h"
+
+/* ---- MADT, section 5.2.12 ---- */
+
+#define MADT_LAPIC      36
+#define MADT_FLAGS      40
+#define MADT_RECORDS    44
+#define MADT_PCAT       (1u << 0) /* flags: dual 8259 present */
+#define MADT_CPU_USABLE (1u << 0) /* local APIC flags: enabled */
+
+/* MPS INTI flags, table 5.24: polarity in bits 0-1, trigger in bits 2-3; 3 is low and level. */
+static bool madt_is_low(u16 flags)
+{
+    return (flags & 3) == 3;
+}
+
+static bool madt_is_level(u16 flags)
+{
+    return ((flags >> 2) & 3) == 3;
+}
+
+static void madt_full(const char *what, unsigned int max)
+{
+    log_msg(LOG_WARN, "ACPI: MADT lists more than %u %s, the rest is ignored", max, what);
+}
+
+static void madt_add_cpu(struct acpi_info *out, u32 apic_id, u32 acpi_id, u32 flags)
+{
+    unsigned int i;
+
+    if (!(flags & MADT_CPU_USABLE)) {
+        out->cpus_disabled++;
+        return;
+    }
+    for (i = 0; i < out->cpus; i++)
+        if (out->cpu[i].apic_id == apic_id)
+            return; /* small ids may be listed in both forms */
+    if (out->cpus == ACPI_MAX_CPUS) {
+        madt_full("processors", ACPI_MAX_CPUS);
+        return;
+    }
+    out->cpu[out->cpus++] = (struct acpi_cpu){.apic_id = apic_id, .acpi_id = acpi_id};
+}
+
+static void madt_lapic(const u8 *r, struct acpi_info *out)
+{
+    if (r[3] != 0xff) /* broadcast: an empty slot */
+        madt_add_cpu(out, r[3], r[2], bytes_le32(r + 4));
+}
+
+static void madt_x2apic(const u8 *r, struct acpi_info *out)
+{
+    if (bytes_le32(r + 4) != 0xffffffffu)
+        madt_add_cpu(out, bytes_le32(r + 4), bytes_le32(r + 12), bytes_le32(r + 8));
+}
+
+static void madt_ioapic(const u8 *r, struct acpi_info *out)
+{
+    struct acpi_ioapic *io = &out->ioapic[out->ioapics];
+
+    if (out->ioapics == ACPI_MAX_IOAPICS) {
+        madt_full("IO-APICs", ACPI_MAX_IOAPICS);
+        return;
+    }
+    io->id = r[2];
+    io->addr = bytes_le32(r + 4);
+    io->gsi_base = bytes_le32(r + 8);
+    if (!io->addr) {
+        log_msg(LOG_WARN, "ACPI: IO-APIC %u has no address, skipped", io->id);
+        return;
+    }
+    out->ioapics++;
+}
+
+static void madt_override(const u8 *r, struct acpi_info *out)
+{
+    u16 flags = bytes_le16(r + 8);
+
+    if (r[2] || r[3] > 15) {
+        log_msg(LOG_WARN, "ACPI: override of bus %u interrupt %u is not ISA's, skipped", r[2],
+                r[3]);
+        return;
+    }
+    if (out->overrides == ACPI_MAX_OVERRIDES) {
+        madt_full("interrupt overrides", ACPI_MAX_OVERRIDES);
+        return;
+    }
+    out->override[out->overrides++] = (struct acpi_override){.irq = r[3],
+                                                             .gsi = bytes_le32(r + 4),
+                                                             .level = madt_is_level(flags),
+                                                             .low = madt_is_low(flags)};
+}
+
+static void madt_add_nmi(struct acpi_info *out, u32 acpi_id, u16 flags, u8 lint)
+{
+    if (lint > 1) {
+        log_msg(LOG_WARN, "ACPI: NMI of processor %u on LINT%u, skipped", acpi_id, lint);
+        return;
+    }
+    if (out->nmis == ACPI_MAX_NMIS) {
+        madt_full("local NMIs", ACPI_MAX_NMIS);
+        return;
+    }
+    out->nmi[out->nmis++] = (struct acpi_nmi){
+        .acpi_id = acpi_id, .lint = lint, .level = madt_is_level(flags), .low = madt_is_low(flags)};
+}
+
+static void madt_nmi(const u8 *r, struct acpi_info *out)
+{
+    madt_add_nmi(out, r[2] == 0xff ? ACPI_ALL_CPUS : r[2], bytes_le16(r + 3), r[5]);
+}
+
+static void madt_x2apic_nmi(const u8 *r, struct acpi_info *out)
+{
+    madt_add_nmi(out, bytes_le32(r + 4), bytes_le16(r + 2), r[8]);
+}
+
+static void madt_lapic_addr(const u8 *r, struct acpi_info *out)
+{
+    out->lapic_addr = bytes_le64(r + 4);
+}
+
+static const struct {
+    u8 type, min_len;
+    void (*take)(const u8 *record, struct acpi_info *out);
+} madt_records[] = {
+    {0, 8, madt_lapic},       {1, 12, madt_ioapic}, {2, 10, madt_override},    {4, 6, madt_nmi},
+    {5, 12, madt_lapic_addr}, {9, 16, madt_x2apic}, {10, 12, madt_x2apic_nmi},
+};
+
+bool acpi_tables_madt(const u8 *table, u32 len, struct acpi_info *out)
+{
+    u32 pos, size;
+    unsigned int i;
+
+    out->lapic_addr = bytes_le32(table + MADT_LAPIC);
+    out->has_8259 = bytes_le32(table + MADT_FLAGS) & MADT_PCAT;
+    for (pos = MADT_RECORDS; len - pos >= 2; pos += size) {
+        size = table[pos + 1];
+        if (size < 2 || size > len - pos) {
+            log_msg(LOG_WARN, "ACPI: MADT record of %u bytes at 0x%x of 0x%x, the rest is ignored",
+                    size, pos, len);
+            break;
+        }
+        for (i = 0; i < ARRAY_SIZE(madt_records); i++)
+            if (madt_records[i].type == table[pos] && size >= madt_records[i].min_len)
+                madt_records[i].take(table + pos, out);
+    }
+    return out->cpus > 0;
+}
+
+/* ---- FADT, section 5.2.9 ---- */
+
+#define FADT_SCI_INT     46
+#define FADT_SMI_CMD     48
+#define FADT_ACPI_ENABLE 52
+#define FADT_PM1A_EVT    56
+#define FADT_PM1B_EVT    60
+#define FADT_PM1A_CNT    64
+#define FADT_PM1B_CNT    68
+#define FADT_PM_TMR      76
+#define FADT_PM1_EVT_LEN 88
+#define FADT_PM1_CNT_LEN 89
+#define FADT_PM_TMR_LEN  91
+#define FADT_CENTURY     108
+#define FADT_FLAGS       112
+#define FADT_RESET_REG   116
+#define FADT_RESET_VALUE 128
+#define FADT_X_PM1A_EVT  148
+#define FADT_X_PM1B_EVT  160
+#define FADT_X_PM1A_CNT  172
+#define FADT_X_PM1B_CNT  184
+#define FADT_X_PM_TMR    208
+#define FADT_TMR_VAL_EXT (1u << 8)
+#define FADT_RESET_SUP   (1u << 10)
+#define FADT_HW_REDUCED  (1u << 20)
+
+/* A 12-byte Generic Address Structure, section 5.2.3.2. */
+static struct acpi_reg acpi_gas(const u8 *p)
+{
+    return (struct acpi_reg){.space = p[0], .bits = p[1], .addr = bytes_le64(p + 4)};
+}
+
+/* A fixed register: its 64-bit form at wide if the table has one that is set, else the port. */
+static struct acpi_reg fadt_reg(const u8 *t, u32 len, u32 port, u32 port_len, u32 wide)
+{
+    struct acpi_reg r = {.space = ACPI_SPACE_IO};
+
+    if (len >= wide + 12) {
+        r = acpi_gas(t + wide);
+        if (r.addr)
+            return r;
+    }
+    r.space = ACPI_SPACE_IO;
+    r.bits = (u8)(t[port_len] * 8);
+    r.addr = bytes_le32(t + port);
+    return r;
+}
+
+bool acpi_tables_fadt(const u8 *table, u32 len, struct acpi_info *out)
+{
+    u32 flags = bytes_le32(table + FADT_FLAGS);
+
+    out->sci_irq = bytes_le16(table + FADT_SCI_INT);
+    out->smi_cmd = bytes_le32(table + FADT_SMI_CMD);
+    out->acpi_enable = table[FADT_ACPI_ENABLE];
+    out->century = table[FADT_CENTURY];
+    out->hw_reduced = flags & FADT_HW_REDUCED;
+    out->pm1a_evt = fadt_reg(table, len, FADT_PM1A_EVT, FADT_PM1_EVT_LEN, FADT_X_PM1A_EVT);
+    out->pm1b_evt = fadt_reg(table, len, FADT_PM1B_EVT, FADT_PM1_EVT_LEN, FADT_X_PM1B_EVT);
+    out->pm1a_cnt = fadt_reg(table, len, FADT_PM1A_CNT, FADT_PM1_CNT_LEN, FADT_X_PM1A_CNT);
+    out->pm1b_cnt = fadt_reg(table, len, FADT_PM1B_CNT, FADT_PM1_CNT_LEN, FADT_X_PM1B_CNT);
+    /* A length of 0 says that there is no timer, whatever its address field holds. */
+    if (table[FADT_PM_TMR_LEN] == 4)
+        out->pm_timer = fadt_reg(table, len, FADT_PM_TMR, FADT_PM_TMR_LEN, FADT_X_PM_TMR);
+    out->pm_timer_32 = flags & FADT_TMR_VAL_EXT;
+    if ((flags & FADT_RESET_SUP) && len > FADT_RESET_VALUE) {
+        out->reset = acpi_gas(table + FADT_RESET_REG);
+        out->reset_value = table[FADT_RESET_VALUE];
+    }
+    return true;
+}
+
+/* ---- HPET and MCFG ---- */
+
+#define HPET_ADDRESS 40
+
+bool acpi_tables_hpet(const u8 *table, u32 len, struct acpi_info *out)
+{
+    struct acpi_reg r = acpi_gas(table + HPET_ADDRESS);
+
+    (void)len;
+    if (r.space != ACPI_SPACE_MEMORY || !r.addr) {
+        log_msg(LOG_WARN, "ACPI: HPET at 0x%llx in address space %u, skipped",
+                (unsigned long long)r.addr, r.space);
+        return false;
+    }
+    out->hpet_addr = r.addr;
+    return true;
+}
+
+#define MCFG_ENTRIES 44
+#define MCFG_SIZE    16
+
+bool acpi_tables_mcfg(const u8 *table, u32 len, struct acpi_info *out)
+{
+    struct acpi_segment s;
+    u32 pos;
+
+    for (pos = MCFG_ENTRIES; len - pos >= MCFG_SIZE; pos += MCFG_SIZE) {
+        s.base = bytes_le64(table + pos);
+        s.segment = bytes_le16(table + pos + 8);
+        s.first_bus = table[pos + 10];
+        s.last_bus = table[pos + 11];
+        if (!s.base || s.base % MiB || s.first_bus > s.last_bus) {
+            log_msg(LOG_WARN, "ACPI: MCFG window at 0x%llx for buses %u-%u, skipped",
+                    (unsigned long long)s.base, s.first_bus, s.last_bus);
+            continue;
+        }
+        if (out->segments == ACPI_MAX_SEGMENTS) {
+            log_msg(LOG_WARN, "ACPI: more than %u MCFG windows, the rest is ignored",
+                    ACPI_MAX_SEGMENTS);
+            break;
+        }
+        out->segment[out->segments++] = s;
+    }
+    return out->segments > 0;
+}

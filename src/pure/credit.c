@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which ready vCPU runs on this CPU, for how long, and which CPU takes one that wakes or waits?
+ *
+ * Waiting units are a list sorted by virtual time. Insertion walks from both ends at once: wakers
+ * belong near the head, units whose slice ended near the tail. Fairness within a queue is exact
+ * (the account carries remainders); across queues it comes from stealing by idle CPUs and from
+ * pushing waiters towards less loaded CPUs.
+ *
+ * Left out: enforcing caps (the field is kept so that a budget can be added here alone).
+ */
+#include "pure/credit.h"
+
+#include "base/atomic.h"
+#include "base/lib.h"
+
+/* Virtual time starts here, so that subtracting a bonus never wraps. */
+#define CREDIT_EPOCH ((u64)1 << 40)
+
+void credit_queue_init(struct credit_queue *q, u32 cpu)
+{
+    memset(q, 0, sizeof(*q));
+    q->cpu = cpu;
+    q->floor = CREDIT_EPOCH;
+}
+
+void credit_unit_init(struct credit_unit *u, u32 cpu, u64 hard)
+{
+    memset(u, 0, sizeof(*u));
+    u->cpu = cpu;
+    u->hard = hard;
+    u->soft = ~(u64)0;
+    u->weight = CREDIT_WEIGHT_DEFAULT;
+}
+
+/* Signed distance of a from b. */
+static s64 credit_diff(u64 a, u64 b)
+{
+    return (s64)(a - b);
+}
+
+static void credit_link(struct credit_queue *q, struct credit_unit *u)
+{
+    struct credit_unit *after = q->last, *before = q->first;
+
+    /* `after` is what u follows, `before` what it precedes; whichever walk ends first decides. */
+    while (after && credit_diff(after->vtime, u->vtime) > 0) {
+        if (credit_diff(before->vtime, u->vtime) > 0) {
+            after = before->prev;
+            break;
+        }
+        after = after->prev;
+        before = before->next;
+    }
+    before = after ? after->next : q->first;
+    u->prev = after;
+    u->next = before;
+    *(after ? &after->next : &q->first) = u;
+    *(before ? &before->prev : &q->last) = u;
+    q->waiting++;
+    u->state = CREDIT_WAITING;
+}
+
+static void credit_unlink(struct credit_queue *q, struct credit_unit *u)
+{
+    *(u->prev ? &u->prev->next : &q->first) = u->next;
+    *(u->next ? &u->next->prev : &q->last) = u->prev;
+    u->next = u->prev = NULL;
+    q->waiting--;
+}
+
+/* The floor follows the lowest ready unit and never falls. */
+static void credit_raise_floor(struct credit_queue *q)
+{
+    const struct credit_unit *low = q->running;
+
+    if (!low || (q->first && credit_diff(q->first->vtime, low->vtime) < 0))
+        low = q->first;
+    if (low && credit_diff(low->vtime, q->floor) > 0)
+        q->floor = low->vtime;
+}
+
+void credit_charge(struct credit_queue *q, u64 now)
+{
+    struct credit_unit *u = q->running;
+    u64 ns;
+
+    if (!u || now <= q->charged) {
+        return;
+    }
+    ns = now - q->charged;
+    q->charged = now;
+    u->ran += ns;
+    if (u->weight == CREDIT_WEIGHT_DEFAULT) {
+        u->vtime += ns; /* the rest stays below the weight: no division needed */
+    } else {
+        u64 x = ns * CREDIT_WEIGHT_DEFAULT + u->rest;
+
+        u->vtime += x / u->weight;
+        u->rest = x % u->weight;
+    }
+    credit_raise_floor(q);
+}
+
+/* Gives u its place relative to q's floor, `lag` behind it, within the limits. */
+static void credit_settle(struct credit_queue *q, struct credit_unit *u, s64 lag)
+{
+    if (lag < -(s64)CREDIT_BONUS)
+        lag = -(s64)CREDIT_BONUS;
+    if (lag > (s64)CREDIT_LEAD)
+        lag = (s64)CREDIT_LEAD;
+    u->vtime = q->floor + (u64)lag;
+    u->cpu = q->cpu;
+}
+
+void credit_wake(struct credit_queue *q, struct credit_unit *u, const struct credit_queue *from)
+{
+    ASSERT(u->state == CREDIT_OFF);
+    credit_settle(q, u, u->vtime ? credit_diff(u->vtime, from->floor) : 0);
+    credit_link(q, u);
+    q->load += u->weight;
+}
+
+void credit_sleep(struct credit_queue *q, struct credit_unit *u)
+{
+    ASSERT(u->state != CREDIT_OFF);
+    if (u->state == CREDIT_RUNNING)
+        q->running = NULL;
+    else
+        credit_unlink(q, u);
+    u->state = CREDIT_OFF;
+    q->load -= u->weight;
+}
+
+void credit_yield(struct credit_queue *q)
+{
+    struct credit_unit *u = q->running;
+
+    if (!u || !q->first)
+        return;
+    if (credit_diff(q->first->vtime, u->vtime) > 0)
+        u->vtime = q->first->vtime;
+    /* Its slice is over: equals go behind those already in line. */
+    q->started = q->charged - CREDIT_SLICE_MAX;
+    credit_raise_floor(q);
+}
+
+bool credit_preempts(const struct credit_queue *q)
+{
+    if (!q->first)
+        return false;
+    return !q->running || credit_diff(q->running->vtime, q->first->vtime) > (s64)CREDIT_MARGIN;
+}
+
+/* Real time until the running unit is `ahead` (virtual) ahead of the first in line. */
+static u64 credit_until(const struct credit_queue *q, u64 ahead)
+{
+    const struct credit_unit *u = q->running;
+    s64 v = credit_diff(q->first->vtime + ahead, u->vtime);
+
+    if (v <= 0)
+        return 0;
+    if ((u64)v > CREDIT_SLICE_MAX * CREDIT_WEIGHT_DEFAULT)
+        return CREDIT_SLICE_MAX; /* at any weight */
+    return MIN((u64)v * u->weight / CREDIT_WEIGHT_DEFAULT, CREDIT_SLICE_MAX);
+}
+
+u64 credit_slice(const struct credit_queue *q, u64 now)
+{
+    u64 used = now - q->started, ns;
+
+    if (!q->first || !q->running)
+        return 0;
+    if (used >= CREDIT_SLICE_MAX)
+        return MAX(credit_until(q, 0), CREDIT_SLICE_MIN);
+    ns = MIN(credit_until(q, CREDIT_SLICE), CREDIT_SLICE_MAX - used);
+    if (used < CREDIT_SLICE_MIN)
+        return MAX(ns, CREDIT_SLICE_MIN - used);
+    return MAX(ns, (u64)1);
+}
+
+/* The slice ended: a slice ahead of the next, or as long as anyone may run at a stretch. */
+static bool credit_expired(const struct credit_queue *q, u64 now)
+{
+    u64 used = now - q->started;
+
+    if (credit_diff(q->running->vtime, q->first->vtime) < 0)
+        return false; /* still the most deserving */
+    return used >= CREDIT_SLICE_MAX ||
+           (used >= CREDIT_SLICE_MIN && credit_until(q, CREDIT_SLICE) == 0);
+}
+
+struct credit_unit *credit_choose(struct credit_queue *q, u64 now)
+{
+    struct credit_unit *u = q->running;
+
+    if (u) {
+        if (!q->first || (!credit_preempts(q) && !credit_expired(q, now)))
+            return u;
+        credit_link(q, u);
+        q->running = NULL;
+    }
+    u = q->first;
+    if (!u)
+        return NULL;
+    credit_unlink(q, u);
+    u->state = CREDIT_RUNNING;
+    q->running = u;
+    q->started = q->charged = now;
+    return u;
+}
+
+void credit_set_weight(struct credit_queue *q, struct credit_unit *u, u16 weight, u64 now)
+{
+    if (weight == 0)
+        return;
+    credit_charge(q, now);
+    if (u->state != CREDIT_OFF)
+        q->load += (u64)weight - u->weight;
+    u->weight = weight;
+    u->rest = 0;
+}
+
+u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
+                 const struct credit_queue *const *queue)
+{
+    u64 may = u->hard & online, should = may & u->soft, set, best_load = ~(u64)0;
+    u32 cpu, best = u->cpu;
+
+    if (!may)
+        may = online; /* every CPU it may use is gone */
+    if (!should)
+        should = may;
+    if ((idle & should) >> u->cpu & 1)
+        return u->cpu;
+    if (idle & should)
+        return (u32)__builtin_ctzl(idle & should);
+    if ((idle & may) >> u->cpu & 1)
+        return u->cpu;
+    if (idle & may)
+        return (u32)__builtin_ctzl(idle & may);
+    if (should >> u->cpu & 1)
+        best_load = READ_ONCE(queue[u->cpu]->load);
+    for (set = should; set; set &= set - 1) {
+        cpu = (u32)__builtin_ctzl(set);
+        if (READ_ONCE(queue[cpu]->load) < best_load) {
+            best_load = READ_ONCE(queue[cpu]->load);
+            best = cpu;
+        }
+    }
+    return best;
+}
+
+struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu)
+{
+    struct credit_unit *u, *second = NULL;
+
+    for (u = q->first; u; u = u->next) {
+        if (!(u->hard >> cpu & 1) || READ_ONCE(u->busy))
+            continue;
+        if (u->soft >> cpu & 1)
+            return u;
+        if (!second)
+            second = u; /* it may, though it should not */
+    }
+    return second;
+}
+
+struct credit_unit *credit_push(const struct credit_queue *q, const struct credit_queue *to,
+                                u64 now)
+{
+    struct credit_unit *u, *best = NULL;
+
+    for (u = q->first; u; u = u->next) {
+        if (!((u->hard & u->soft) >> to->cpu & 1) || now - u->moved_at < CREDIT_HOT)
+            continue;
+        if (READ_ONCE(u->busy) || READ_ONCE(to->load) + u->weight > q->load)
+            continue;
+        if (!best || u->moved_at < best->moved_at)
+            best = u;
+    }
+    return best;
+}
+
+void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_unit *u, u64 now)
+{
+    s64 lag = credit_diff(u->vtime, q->floor);
+
+    ASSERT(u->state == CREDIT_WAITING);
+    credit_unlink(q, u);
+    q->load -= u->weight;
+    credit_settle(to, u, lag);
+    credit_link(to, u);
+    to->load += u->weight;
+    u->moved_at = now;
+}
+
+bool credit_audit(const struct credit_queue *q)
+{
+    const struct credit_unit *u, *prev = NULL;
+    u64 load = q->running ? q->running->weight : 0;
+    u32 n = 0;
+
+    for (u = q->first; u; prev = u, u = u->next) {
+        if (u->prev != prev || u->state != CREDIT_WAITING || u->cpu != q->cpu)
+            return false;
+        if (prev && credit_diff(prev->vtime, u->vtime) > 0)
+            return false;
+        if (credit_diff(q->floor, u->vtime) > (s64)CREDIT_BONUS)
+            return false;
+        load += u->weight;
+        n++;
+    }
+    if (q->running && (q->running->state != CREDIT_RUNNING || q->running->cpu != q->cpu))
+        return false;
+    return q->last == prev && n == q->waiting && load == q->load;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scheduling policy: weighted fair share by virtual time over one run queue per CPU.
+ *
+ * Each unit (a vCPU) has a virtual time that advances with the time it runs, divided by its weight;
+ * each queue a floor, the virtual time below which nobody on it is. The unit with the lowest
+ * virtual time runs. A unit that slept comes back at most CREDIT_BONUS below the floor: enough to
+ * preempt what runs, not enough to make up for the sleep. Virtual times are only compared within a
+ * queue; a unit that moves takes its distance from the floor along.
+ *
+ * A queue and its units are protected by the caller's lock of that queue (RANK_SCHED); functions
+ * that take two queues need both. Fields read without it (load, waiting) are hints. Times in ns.
+ */
+#ifndef PURE_CREDIT_H
+#define PURE_CREDIT_H
+
+#include "base/def.h"
+
+#define CREDIT_WEIGHT_DEFAULT 256 /* virtual time is real time at this weight */
+#define CREDIT_WEIGHT_MAX     65535
+#define CREDIT_BONUS          3000000ul /* virtual: what a sleeper may be ahead of the floor */
+#define CREDIT_MARGIN         500000ul  /* virtual: a waker must be this much better to preempt */
+#define CREDIT_SLICE          5000000ul /* virtual: how far one gets ahead of the next in line */
+#define CREDIT_SLICE_MIN      1000000ul /* real bounds of a slice */
+#define CREDIT_SLICE_MAX      30000000ul
+#define CREDIT_LEAD           50000000ul /* virtual: most a moved or woken unit is behind */
+#define CREDIT_BALANCE        20000000ul /* real: how often a queue with waiters looks elsewhere */
+#define CREDIT_HOT            50000000ul /* real: a moved unit is left alone this long */
+
+enum credit_state { CREDIT_OFF, CREDIT_WAITING, CREDIT_RUNNING };
+
+struct credit_unit {
+    struct credit_unit *next, *prev; /* waiting: neighbours by virtual time */
+    u64 vtime;
+    u64 rest; /* ns * DEFAULT not yet turned into virtual time: less than weight */
+    u64 ran;  /* ns run, exact up to the queue's last charge */
+    u64 moved_at;
+    u64 hard, soft; /* CPUs it may use, CPUs it should; hard is never empty */
+    u32 cpu;        /* the queue it is on or was last on */
+    u16 weight;
+    u16 cap; /* percent of a CPU, 0 = none; kept, not enforced */
+    enum credit_state state;
+    bool busy; /* its context is on q's CPU: it must not move. Set and cleared by the caller */
+};
+
+struct credit_queue {
+    struct credit_unit *first, *last; /* waiting, lowest virtual time first */
+    struct credit_unit *running;      /* NULL: idle */
+    u64 charged;                      /* the running unit is charged up to here */
+    u64 started;                      /* when it was chosen */
+    u64 floor;
+    u64 load;     /* weights of running and waiting */
+    u64 balanced; /* last look for imbalance */
+    u32 waiting;
+    u32 cpu;
+};
+
+void credit_queue_init(struct credit_queue *q, u32 cpu);
+/* Off any queue, at the floor of cpu's queue when it first wakes. */
+void credit_unit_init(struct credit_unit *u, u32 cpu, u64 hard);
+
+/* Brings the running unit's account up to now. Every other function expects that it was called. */
+void credit_charge(struct credit_queue *q, u64 now);
+
+/*
+ * u, off, becomes ready on q. `from` is the queue of u->cpu (only its floor is read, a hint), or q.
+ * Sets u->cpu.
+ */
+void credit_wake(struct credit_queue *q, struct credit_unit *u, const struct credit_queue *from);
+/* u, running or waiting on q, stops being ready. */
+void credit_sleep(struct credit_queue *q, struct credit_unit *u);
+/* The running unit lets the next in line go first, once. */
+void credit_yield(struct credit_queue *q);
+
+/* Should the first in line replace the running unit before its slice ends? */
+bool credit_preempts(const struct credit_queue *q);
+/*
+ * Chooses what runs now: the running unit, or the first in line when the slice is over or it
+ * preempts. NULL: nobody is ready.
+ */
+struct credit_unit *credit_choose(struct credit_queue *q, u64 now);
+/* Real ns the choice is good for; 0: until something changes (nobody waits). */
+u64 credit_slice(const struct credit_queue *q, u64 now);
+
+/* Charges and sets a new weight in place. */
+void credit_set_weight(struct credit_queue *q, struct credit_unit *u, u16 weight, u64 now);
+
+/*
+ * Where u should become ready: its last CPU when idle, else an idle one it should use, else an idle
+ * one it may use, else the least loaded of those it should use. queue[cpu] for all bits of online.
+ */
+u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
+                 const struct credit_queue *const *queue);
+/* For an idle CPU: the waiting unit of q to take, or NULL. Busy units stay. */
+struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu);
+/*
+ * For a queue with waiters: a unit that `to` should have instead, or NULL. Moves that only swap
+ * the roles of two CPUs are wanted too: they let three equal units share two CPUs; units moved
+ * lately stay, so that all take their turns.
+ */
+struct credit_unit *credit_push(const struct credit_queue *q, const struct credit_queue *to,
+                                u64 now);
+/* A waiting unit changes its queue. */
+void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_unit *u, u64 now);
+
+/* Order, links, counts, load, floor. */
+bool credit_audit(const struct credit_queue *q);
+
+#endif

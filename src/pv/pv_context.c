@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vcpu_guest_context in and out: how a second vCPU gets its start state, and how the tools build,
+ * save and restore one (public header arch-x86/xen.h). Everything is checked before anything is
+ * taken; frames that were taken are given back when a later one is refused.
+ */
+#include "arch/insn.h"
+#include "base/lib.h"
+#include "core/hypercall.h"
+#include "pv/pv.h"
+#include "pv/pv_debug.h"
+#include "pv/pv_domain.h"
+#include "pv/pv_mmu.h"
+
+#define CONTEXT_FLAGS_FIXED (RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_NT)
+
+static u64 context_cr3(u64 reg)
+{
+    return reg >> PAGE_SHIFT;
+}
+
+/* The addresses a later entry would use unchecked. */
+static bool addresses_ok(const struct vcpu_guest_context *c)
+{
+    u32 i;
+
+    for (i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++)
+        if (!pv_canonical(c->trap_ctxt[i].address))
+            return false;
+    return pv_canonical(c->user_regs.rip) && pv_canonical(c->event_callback_eip) &&
+           pv_canonical(c->failsafe_callback_eip) && pv_canonical(c->syscall_callback_eip) &&
+           pv_canonical(c->fs_base) && pv_canonical(c->gs_base_kernel) &&
+           pv_canonical(c->gs_base_user) && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY &&
+           c->ldt_ents <= 8192;
+}
+
+static void set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    struct cpu_regs *r = &v->regs;
+
+    memcpy(r, &c->user_regs, offsetof(struct cpu_regs, error_code));
+    r->rip = c->user_regs.rip;
+    r->rsp = c->user_regs.rsp;
+    /* The ABI's kernel selectors have RPL 0 or 1; the processor runs everything in ring 3. */
+    r->cs = (c->user_regs.cs | 3u) & 0xffff;
+    r->ss = (c->user_regs.ss | 3u) & 0xffff;
+    r->rflags = (c->user_regs.rflags & 0xffffffff & ~CONTEXT_FLAGS_FIXED) | RFLAGS_IF | RFLAGS_MBS;
+    r->vector = TRAP_GP; /* anything that leaves by iret */
+}
+
+static void set_pv(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    struct pv_vcpu *pv = v->pv;
+    u32 i;
+
+    for (i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++) {
+        const struct trap_info *t = &c->trap_ctxt[i];
+
+        pv->traps[i] = (struct pv_trap){.address = t->address,
+                                        .cs = t->cs,
+                                        .dpl = TI_GET_DPL(t),
+                                        .mask_events = TI_GET_IF(t) != 0};
+    }
+    pv->kernel_mode = !!(c->flags & VGCF_in_kernel);
+    pv_set_kernel_sp(pv, c->kernel_ss, c->kernel_sp);
+    pv->event = (struct pv_callback){c->event_callback_eip, true};
+    pv->failsafe = (struct pv_callback){c->failsafe_callback_eip,
+                                        !!(c->flags & VGCF_failsafe_disables_events)};
+    pv_set_syscall(pv, c->syscall_callback_eip, !!(c->flags & VGCF_syscall_disables_events));
+    pv->fs_base = c->fs_base;
+    pv->gs_base_kernel = c->gs_base_kernel;
+    pv->gs_base_user = c->gs_base_user;
+    pv->ds = c->user_regs.ds;
+    pv->es = c->user_regs.es;
+    pv->fs = c->user_regs.fs;
+    pv->gs = c->user_regs.gs;
+    pv->ldt_base = c->ldt_ents ? c->ldt_base : 0;
+    pv->ldt_entries = (u32)c->ldt_ents;
+    pv->cr4 = c->ctrlreg[4] & (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE);
+    pv->cr0_ts = !!(c->ctrlreg[0] & CR0_TS);
+    pv->iopl = (u32)(c->user_regs.rflags & RFLAGS_IOPL) >> 12;
+}
+
+static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    u32 pages = ((u32)c->gdt_ents + 511) / 512;
+    int rc;
+
+    rc = pv_desc_set_gdt(v, (const u64 *)c->gdt_frames, pages, (u32)c->gdt_ents);
+    if (rc != 0)
+        return rc;
+    rc = pv_mmu_set_cr3(v, MFN(context_cr3(c->ctrlreg[3])));
+    if (rc == 0 && context_cr3(c->ctrlreg[1]) != 0)
+        rc = pv_mmu_set_user_cr3(v, MFN(context_cr3(c->ctrlreg[1])));
+    if (rc != 0)
+        pv_desc_destroy_gdt(v);
+    return rc;
+}
+
+static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    u32 i;
+    int rc;
+
+    if (!addresses_ok(c))
+        return -EINVAL;
+    rc = set_tables(v, c);
+    if (rc != 0)
+        return rc;
+    set_regs(v, c);
+    set_pv(v, c);
+    for (i = 0; i < 8; i++)
+        if (i != 4 && i != 5 && pv_debug_set(v, i, c->debugreg[i]) != 0)
+            log_msg(LOG_DEBUG, "d%uv%u: debug register %u: %#lx is not taken\n", v->domain->id,
+                    v->id, i, (unsigned long)c->debugreg[i]);
+    v->domain->assist |= (u32)c->vm_assist;
+    v->initialised = true;
+    return 0;
+}
+
+static void get_regs(const struct vcpu *v, struct vcpu_guest_context *c)
+{
+    const struct pv_vcpu *pv = v->pv;
+
+    memcpy(&c->user_regs, &v->regs, sizeof(v->regs));
+    c->user_regs.cs = (u16)v->regs.cs;
+    c->user_regs.ss = (u16)v->regs.ss;
+    c->user_regs.saved_upcall_mask = v->info->evtchn_upcall_mask;
+    if (pv->kernel_mode) {
+        c->user_regs.cs &= (u16)~3u;
+        c->user_regs.ss &= (u16)~3u;
+    }
+    c->user_regs.rflags &= ~RFLAGS_IF;
+    if (!v->info->evtchn_upcall_mask)
+        c->user_regs.rflags |= RFLAGS_IF;
+    c->user_regs.rflags |= (u64)pv->iopl << 12;
+    c->user_regs.ds = pv->ds;
+    c->user_regs.es = pv->es;
+    c->user_regs.fs = pv->fs;
+    c->user_regs.gs = pv->gs;
+}
+
+static void context_get(const struct vcpu *v, struct vcpu_guest_context *c)
+{
+    const struct pv_vcpu *pv = v->pv;
+    u32 i;
+
+    memset(c, 0, sizeof(*c));
+    get_regs(v, c);
+    for (i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++) {
+        c->trap_ctxt[i].vector = (u8)i;
+        c->trap_ctxt[i].flags = (u8)(pv->traps[i].dpl | (pv->traps[i].mask_events ? 4 : 0));
+        c->trap_ctxt[i].cs = pv->traps[i].cs;
+        c->trap_ctxt[i].address = pv->traps[i].address;
+    }
+    c->flags = VGCF_i387_valid | (v->pause & VPAUSE_DOWN ? 0 : VGCF_online) |
+               (pv->kernel_mode ? VGCF_in_kernel : 0) |
+               (pv->syscall_masks ? VGCF_syscall_disables_events : 0) |
+               (pv->failsafe.mask_events ? VGCF_failsafe_disables_events : 0);
+    c->kernel_ss = pv->kernel_ss;
+    c->kernel_sp = pv->kernel_sp;
+    c->event_callback_eip = pv->event.address;
+    c->failsafe_callback_eip = pv->failsafe.address;
+    c->syscall_callback_eip = pv->syscall_entry;
+    c->fs_base = pv->fs_base;
+    c->gs_base_kernel = pv->gs_base_kernel;
+    c->gs_base_user = pv->gs_base_user;
+    c->ldt_base = pv->ldt_base;
+    c->ldt_ents = pv->ldt_entries;
+    c->gdt_ents = pv->gdt_entries;
+    for (i = 0; i < 14 && i < (pv->gdt_entries + 511) / 512; i++)
+        c->gdt_frames[i] = pv->gdt_frames[i];
+    c->ctrlreg[0] = CR0_PG | CR0_PE | CR0_WP | CR0_NE | CR0_ET | CR0_MP | (pv->cr0_ts ? CR0_TS : 0);
+    c->ctrlreg[1] = pv->cr3_user;
+    c->ctrlreg[2] = pv->cr2;
+    c->ctrlreg[3] = pv->cr3_kernel;
+    c->ctrlreg[4] = pv->cr4;
+    for (i = 0; i < 4; i++)
+        c->debugreg[i] = pv->dr[i];
+    c->debugreg[6] = pv->dr6;
+    c->debugreg[7] = pv->dr7;
+    c->vm_assist = v->domain->assist;
+}
+
+int pv_context(struct vcpu *v, struct vcpu_guest_context *ctx, bool set)
+{
+    if (set)
+        return context_set(v, ctx);
+    context_get(v, ctx);
+    return 0;
+}
+
+long pv_vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *ctx)
+{
+    return context_set(v, ctx);
+}
+
+static void ext_get(const struct pv_vcpu *pv, struct xen_domctl_ext_vcpucontext *c)
+{
+    u32 vcpu = c->vcpu;
+
+    memset(c, 0, sizeof(*c));
+    c->vcpu = vcpu;
+    c->size = sizeof(*c);
+    c->syscall32_callback_eip = pv->syscall32.address;
+    c->sysenter_callback_eip = pv->sysenter.address;
+    c->syscall32_callback_cs = c->sysenter_callback_cs = FLAT_KERNEL_CS;
+    c->syscall32_disables_events = pv->syscall32.mask_events;
+    c->sysenter_disables_events = pv->sysenter.mask_events;
+}
+
+int pv_ext_context(struct vcpu *v, struct xen_domctl_ext_vcpucontext *ctx, bool set)
+{
+    struct pv_vcpu *pv = v->pv;
+
+    if (!set) {
+        ext_get(pv, ctx);
+        return 0;
+    }
+    if (ctx->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
+        !pv_canonical(ctx->syscall32_callback_eip) || !pv_canonical(ctx->sysenter_callback_eip))
+        return -EINVAL;
+    pv->syscall32 =
+        (struct pv_callback){ctx->syscall32_callback_eip, ctx->syscall32_disables_events != 0};
+    pv->sysenter =
+        (struct pv_callback){ctx->sysenter_callback_eip, ctx->sysenter_disables_events != 0};
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading the instruction a guest stopped at, and its operands. Runs on the CPU that took the
+ * exception, before anything else of the guest ran.
+ */
+#ifndef PV_PV_INSN_H
+#define PV_PV_INSN_H
+
+#include "arch/regs.h"
+#include "pure/x86_decode.h"
+
+/* 64 or 32: what the code segment of regs says; guest kernels are always 64-bit. */
+unsigned int pv_insn_mode(const struct cpu_regs *regs);
+
+/*
+ * Fetches and decodes the instruction at regs->rip from the current tables; a fetch that runs into
+ * an unmapped page is fine when the instruction ends before it. False: no such instruction or a
+ * fault.
+ */
+bool pv_insn_fetch(const struct cpu_regs *regs, struct x86_insn *in) MUST_CHECK;
+
+/* General register n (encoding's number, 0..15). */
+u64 *pv_insn_reg(struct cpu_regs *regs, unsigned int n);
+
+/* Linear address of the memory operand, base of FS or GS included. */
+u64 pv_insn_address(const struct cpu_regs *regs, const struct x86_insn *in);
+
+/*
+ * Value of an operand register of `width` bytes (ah..bh for byte forms), and writing one: 4-byte
+ * writes clear the upper half as the hardware does.
+ */
+u64 pv_insn_reg_read(struct cpu_regs *regs, const struct x86_insn *in, u8 number, u32 width);
+void pv_insn_reg_write(struct cpu_regs *regs, const struct x86_insn *in, u8 number, u32 width,
+                       u64 val);
+
+/* General register n (0-15) of a frame. */
+u64 *pv_insn_gpr(struct cpu_regs *regs, u32 n);
+
+#endif

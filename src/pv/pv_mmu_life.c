@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Page tables as whole things: pinning from inside the hypervisor, what CR3 holds, and the end of a
+ * domain's tables and frames.
+ *
+ * CR3 of a vCPU is a user of its table like any other: a general and a type reference per half. The
+ * new table is taken and loaded before the old one is dropped, so the loaded one always has its
+ * references. A CPU that idles may still have a dead domain's table loaded; the teardown sends it
+ * away first.
+ */
+#include "arch/smp.h"
+#include "core/console.h"
+#include "pv/pv_desc.h"
+#include "pv/pv_domain.h"
+#include "pv/pv_mmu.h"
+
+int pv_mmu_pin(struct domain *owner, mfn_t table, unsigned int level)
+{
+    struct pvpt_view w;
+    int budget, rc;
+
+    pv_mmu_view(&w, owner, owner->id);
+    do {
+        budget = PV_MMU_BUDGET;
+        lock_acquire(&owner->pv->mmu_lock);
+        rc = pv_mmu_drain_locked(owner, &budget);
+        if (!rc)
+            rc = pvpt_pin(&w, table.v, level, &budget);
+        lock_release(&owner->pv->mmu_lock);
+    } while (rc == -ERESTART);
+    if (rc)
+        log_msg(LOG_ERR, "d%u: level %u table %#lx not pinned: %s: entry %#lx, frame %#lx\n",
+                owner->id, level, (unsigned long)table.v, w.why ? w.why : "?", (unsigned long)w.bad,
+                (unsigned long)w.bad_mfn);
+    return rc;
+}
+
+/* Replaces one half's table under the lock. */
+static int cr3_replace(struct vcpu *v, u64 *cr3, mfn_t l4, bool load, int *budget)
+{
+    struct pv_domain *pd = v->domain->pv;
+    u64 old = *cr3, new = mfn_to_maddr(l4);
+    struct pvpt_view w;
+    int rc = pv_mmu_drain_locked(v->domain, budget);
+
+    if (rc)
+        return rc;
+    if (new &&new != old) {
+        pv_mmu_view(&w, v->domain, v->domain->id);
+        rc = pvpt_table_get(&w, l4.v, 4, budget);
+        if (rc == -ERESTART)
+            return rc;
+        if (rc)
+            return (int)pv_mmu_explain("new CR3", rc, &w);
+    }
+    *cr3 = new;
+    if (load)
+        smp_load_cr3(new);
+    if (old && new != old)
+        pvpt_table_put(page_of(maddr_to_mfn(old)), &pd->mmu_leftover, budget);
+    return 0;
+}
+
+int pv_mmu_load_cr3(struct vcpu *v, mfn_t l4, bool user, int *budget)
+{
+    struct pv_vcpu *pv = v->pv;
+    bool load = v == vcpu_current() && (bool)pv->kernel_mode == !user && l4.v;
+    int rc;
+
+    lock_acquire(&v->domain->pv->mmu_lock);
+    rc = cr3_replace(v, user ? &pv->cr3_user : &pv->cr3_kernel, l4, load, budget);
+    lock_release(&v->domain->pv->mmu_lock);
+    return rc;
+}
+
+static int cr3_set(struct vcpu *v, mfn_t l4, bool user)
+{
+    int budget, rc;
+
+    do {
+        budget = PV_MMU_BUDGET;
+        rc = pv_mmu_load_cr3(v, l4, user, &budget);
+    } while (rc == -ERESTART);
+    do
+        budget = PV_MMU_BUDGET;
+    while (pv_mmu_drain(v->domain, &budget));
+    return rc;
+}
+
+int pv_mmu_set_cr3(struct vcpu *v, mfn_t kernel_l4)
+{
+    return cr3_set(v, kernel_l4, false);
+}
+
+int pv_mmu_set_user_cr3(struct vcpu *v, mfn_t user_l4)
+{
+    return cr3_set(v, user_l4, true);
+}
+
+/* Phases of the teardown. */
+enum { TEARDOWN_START, TEARDOWN_VCPUS, TEARDOWN_UNPIN, TEARDOWN_RELEASE, TEARDOWN_DONE };
+
+static void teardown_forget(void *arg)
+{
+    pv_domain_forget(arg);
+}
+
+/* Descriptor tables and CR3 of every vCPU. */
+static int teardown_vcpus(struct domain *d, int *budget)
+{
+    u32 i;
+    int rc;
+
+    for (i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = d->vcpu[i];
+
+        if (!v)
+            continue;
+        if (v->pv->ldt_entries && pv_desc_set_ldt(v, 0, 0))
+            v->pv->ldt_entries = 0;
+        pv_desc_destroy_gdt(v);
+        rc = v->pv->cr3_user ? pv_mmu_load_cr3(v, MFN(0), true, budget) : 0;
+        if (!rc && v->pv->cr3_kernel)
+            rc = pv_mmu_load_cr3(v, MFN(0), false, budget);
+        if (rc)
+            return rc;
+    }
+    return pv_mmu_drain(d, budget);
+}
+
+/* One frame: its pin, or the half-made table it is. */
+static int teardown_unpin(struct domain *d, struct page *pg, int *budget)
+{
+    struct pvpt_view w;
+    int rc;
+
+    if (!ptype_level(atomic_load(&pg->type)) ||
+        !(atomic_load(&pg->type) & (PTYPE_PINNED | PTYPE_PARTIAL)))
+        return 0;
+    pv_mmu_view(&w, d, d->id);
+    lock_acquire(&d->pv->mmu_lock);
+    rc = pv_mmu_drain_locked(d, budget);
+    if (!rc && (pg->type & PTYPE_PINNED)) {
+        rc = pvpt_unpin(&w, page_mfn(pg).v, &d->pv->mmu_leftover, budget);
+        if (!rc)
+            rc = pv_mmu_drain_locked(d, budget);
+    } else if (!rc) {
+        rc = pvpt_step_abandon(pg, budget);
+    }
+    lock_release(&d->pv->mmu_lock);
+    return rc;
+}
+
+static int teardown_release(struct domain *d, struct page *pg, int *budget)
+{
+    (void)budget;
+    page_release_domain(d, pg);
+    return 0;
+}
+
+/*
+ * Calls fn for each frame on d's list. The frame the walk stands on is referenced, so that it stays
+ * on the list while the lock is free and other frames leave it.
+ */
+static int teardown_walk(struct domain *d, int (*fn)(struct domain *, struct page *, int *),
+                         int *budget)
+{
+    struct pv_domain *pd = d->pv;
+    struct page *pg = NULL, *next;
+    u32 at;
+    int rc;
+
+    for (;;) {
+        if (pd->mmu_teardown_at != PAGE_LINK_END) {
+            pg = page_of(MFN(pd->mmu_teardown_at));
+            rc = fn(d, pg, budget);
+            if (rc)
+                return rc;
+        }
+        at = pg ? READ_ONCE(pg->next) : READ_ONCE(d->page_list);
+        next = at != PAGE_LINK_END ? page_of(MFN(at)) : NULL;
+        /* A neighbour that is just being freed by another CPU: it is off the list soon. */
+        if (next && !ptype_get_page(next, d->id))
+            return -ERESTART;
+        pd->mmu_teardown_at = at;
+        if (pg)
+            ptype_put_page(pg);
+        if (!next)
+            return 0;
+        if (--*budget <= 0)
+            return -ERESTART;
+    }
+}
+
+int pv_mmu_teardown_step(struct domain *d)
+{
+    struct pv_domain *pd = d->pv;
+    int budget = PV_MMU_BUDGET, rc = 0;
+
+    switch (pd->mmu_teardown_phase) {
+    case TEARDOWN_START:
+        smp_call(d->dirty_cpus, teardown_forget, d);
+        pd->mmu_teardown_at = PAGE_LINK_END;
+        break;
+    case TEARDOWN_VCPUS:
+        rc = teardown_vcpus(d, &budget);
+        break;
+    case TEARDOWN_UNPIN:
+        rc = teardown_walk(d, teardown_unpin, &budget);
+        break;
+    case TEARDOWN_RELEASE:
+        rc = teardown_walk(d, teardown_release, &budget);
+        break;
+    default:
+        return 0;
+    }
+    if (!rc)
+        pd->mmu_teardown_phase++;
+    return pd->mmu_teardown_phase == TEARDOWN_DONE ? 0 : -ERESTART;
+}
