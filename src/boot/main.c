@@ -35,9 +35,6 @@ static struct range ram_ranges[MEMMAP_MAX];
 static struct range_set ram = {.r = ram_ranges, .max = MEMMAP_MAX};
 static struct reason why;
 
-/* Low memory the firmware and the AP trampoline want left alone. */
-#define LOW_RESERVED MiB
-
 /* What the boot loader left: reachable through the 4 GiB boot map only. */
 static void read_boot_info(u32 magic, u64 addr)
 {
@@ -93,7 +90,7 @@ static void plan_memory(void)
         must(range_add(&ram, start, end), "too many ranges");
         must(page_boot_add(start, end), "too many ranges");
     }
-    must(page_boot_reserve(0, LOW_RESERVED), "low memory");
+    must(page_boot_reserve(0, PAGE_LOW_END), "low memory");
     must(page_boot_reserve(IMAGE_PHYS, IMAGE_PHYS + (u64)(image_end - image_start)), "image");
     must(page_boot_reserve(info.info_start, info.info_end), "loader record");
     for (i = 0; i < info.modules; i++)

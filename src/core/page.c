@@ -154,7 +154,7 @@ static bool ram_add(u64 first, u64 end)
         if (!ft_add_chunk(c))
             return false;
     for (c = first; c < end; c++)
-        page_of(MFN(c))->owner = PAGE_OWNER_NONE;
+        page_of(MFN(c))->owner = c < PAGE_LOW_END >> PAGE_SHIFT ? DOMID_IO : PAGE_OWNER_NONE;
     total_frames += end - first;
     return true;
 }
@@ -213,6 +213,8 @@ void page_boot_release(maddr_t start, maddr_t end)
     u64 m = ROUND_UP(start, PAGE_SIZE) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
     unsigned int order;
 
+    if (m < PAGE_LOW_END >> PAGE_SHIFT)
+        m = PAGE_LOW_END >> PAGE_SHIFT;
     lock_acquire(&heap_lock);
     for (; m < last; m += (u64)1 << order) {
         for (order = 0; order < 9 && !(m & ((u64)1 << order)) && m + (2ul << order) <= last;)

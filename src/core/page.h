@@ -17,6 +17,12 @@ struct domain;
 
 #define page_table_base ((struct page *)FRAMETABLE_BASE)
 
+/*
+ * Memory below belongs to the firmware and the PC's devices and is never allocated; the hardware
+ * domain may map it like a device's (DOMID_IO owns it).
+ */
+#define PAGE_LOW_END MiB
+
 extern u64 page_max_mfn; /* first frame number beyond RAM */
 
 /* The entry of a frame. The frame must satisfy page_valid. */
@@ -30,7 +36,7 @@ static inline mfn_t page_mfn(const struct page *pg)
     return MFN(pg - page_table_base);
 }
 
-/* True for RAM the frame table covers (holes of the memory map are false). */
+/* True for RAM of the frame table (false for holes of the memory map and low memory). */
 static inline bool page_valid(mfn_t mfn)
 {
     return mfn.v < page_max_mfn && READ_ONCE(page_of(mfn)->owner) != DOMID_IO;

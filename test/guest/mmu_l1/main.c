@@ -206,8 +206,8 @@ static void va_arguments(void)
              hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, (uint64_t)window, ram, 0, 5),
              -3);
     check_eq("own domain's by number",
-             hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, (uint64_t)window, ram, -3, 0),
-             0);
+             hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, (uint64_t)window, ram, 0, 0),
+             -3);
     check_eq("other domain DOMID_IO, device",
              hypercall4(__HYPERVISOR_update_va_mapping_otherdomain, (uint64_t)window,
                         MKPTE(0xa0, PTE_RWP), 0, DOMID_IO),

@@ -30,7 +30,8 @@ static void chain_init(void)
     l1 = table_new();
     pt_set(&l2[0], MKPTE(va_mfn(l1), PTE_RWP));
     pt_set(&l3[0], MKPTE(va_mfn(l2), PTE_RWP));
-    check_eq("chain", pt_set(&((uint64_t *)start_info->pt_base)[300], MKPTE(va_mfn(l3), PTE_RWP)), 0);
+    check_eq("chain",
+             pt_set(&((uint64_t *)start_info->pt_base)[300], MKPTE(va_mfn(l3), PTE_RWP)), 0);
     chain[1] = va_mfn(l1);
     chain[2] = va_mfn(l2);
     chain[3] = va_mfn(l3);
@@ -64,7 +65,8 @@ static void attempts(const char *name, uint64_t mfn)
     value_rc(text("%s: as DOMID_IO's", what), pt_update_dom(entry, w, DOMID_IO));
     value_rc(text("%s: as DOMID_XEN's", what), pt_update_dom(entry, w, DOMID_XEN));
     check(pte_get(window) == 0, "%s: window still empty", what);
-    check_eq(text("%s: read-only is accepted", what), va_set(window, MKPTE(mfn, PTE_ROP), UVMF_INVLPG), 0);
+    check_eq(text("%s: read-only is accepted", what),
+             va_set(window, MKPTE(mfn, PTE_ROP), UVMF_INVLPG), 0);
     value_rc(text("%s: read-only made writable", what), va_set(window, w, UVMF_INVLPG));
     check(store_refused(window, mfn), "%s: and is not", what);
     value_rc(text("%s: preserving A/D, made writable", what),
@@ -147,7 +149,8 @@ static void alias_first(void)
     check_eq("that page as L2", table_pin(2, va_mfn(page)), -22);
     check_eq("cut our L1 off", pt_set(&((uint64_t *)mfn_va(chain[2]))[0], 0), 0);
     value_rc("that page as L2, its L1 unused", table_pin(2, va_mfn(page)));
-    value_rc("L1 back while it is", pt_set(&((uint64_t *)mfn_va(chain[2]))[0], MKPTE(chain[1], PTE_RWP)));
+    value_rc("L1 back while it is",
+             pt_set(&((uint64_t *)mfn_va(chain[2]))[0], MKPTE(chain[1], PTE_RWP)));
     table_unpin(va_mfn(page));
     value_rc("L1 back", pt_set(&((uint64_t *)mfn_va(chain[2]))[0], MKPTE(chain[1], PTE_RWP)));
     pt_set(&l1[2], 0);

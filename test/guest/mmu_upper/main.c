@@ -176,7 +176,8 @@ static void recursive(void)
     pt_set(&tab[4][SLOT + 2], 0);
     value_rc("L4 self writable", pt_set(&tab[4][SLOT + 2], self4 | PTE_RW));
     pt_set(&tab[4][SLOT + 2], 0);
-    value_rc("L4 of another read-only", pt_set(&tab[4][SLOT + 2], MKPTE(va_mfn(spare[4]), PTE_ROP)));
+    value_rc("L4 of another read-only",
+             pt_set(&tab[4][SLOT + 2], MKPTE(va_mfn(spare[4]), PTE_ROP)));
     pt_set(&tab[4][SLOT + 2], 0);
     for (l = 2; l <= 3; l++) {
         value_rc(text("L%u self read-only", l), pt_set(&tab[l][9], MKPTE(va_mfn(tab[l]), PTE_ROP)));
