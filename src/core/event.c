@@ -158,10 +158,14 @@ int event_send(struct domain *d, u32 port)
 
 int event_unmask(struct domain *d, u32 port)
 {
-    evtchn_word_t w = evtchn_read(d->evt, port);
-    struct vcpu *v = event_vcpu(d, evtchn_vcpu(w));
+    struct vcpu *v;
+    evtchn_word_t w;
 
-    if (evtchn_state(w) <= EVTCHN_RESERVED || !v)
+    /* Any port of the table, as Xen has it: a kernel may unmask one that has just been closed. */
+    if (event_port_word(d, port, &w))
+        return -EINVAL;
+    v = event_vcpu(d, evtchn_vcpu(w));
+    if (!v)
         return -EINVAL;
     if (evtchn_2l_unmask(d->shared_info, &v->info, port) & EVTCHN_2L_NOTIFY)
         vcpu_notify(v);
