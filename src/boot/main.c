@@ -27,7 +27,7 @@
 #include "pv/pv_cpuid.h"
 #include "pv/pv_port.h"
 
-extern u8 image_start[], image_end[];
+extern u8 image_start[], image_load_end[], image_end[];
 
 static struct boot_info info;
 static struct dom0_kernel kernel;
@@ -192,8 +192,9 @@ static u32 dom0_vcpus(void)
 static void report_memory(void)
 {
     log_msg(LOG_INFO, "Hypervisor: image %lu KiB, memory %lu KiB, frame table %lu KiB\n",
-            (unsigned long)(image_end - image_start) >> 10,
-            (unsigned long)(page_hv_bytes() - page_frametable_bytes()) >> 10,
+            (unsigned long)(image_load_end - image_start) >> 10,
+            (unsigned long)(page_hv_bytes() - page_frametable_bytes() +
+                            (u64)(image_end - image_load_end)) >> 10,
             (unsigned long)page_frametable_bytes() >> 10);
 }
 

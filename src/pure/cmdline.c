@@ -201,14 +201,14 @@ int cmdline_parse(const char *line, const struct cmdline_opt *opts, unsigned int
 {
     struct cmdline_unknown unknown = {.text = ""};
     char word[CMDLINE_WORD];
-    int rc;
+    int rc = 0, found;
 
-    do {
-        rc = cmdline_next_word(&line, word, why);
-        if (rc <= 0 || !strcmp(word, "--"))
-            break;
-        rc = *word ? cmdline_take_word(word, opts, n, &unknown, why) : 0;
-    } while (!rc);
+    /* A bad value does not hide the options after it: noreboot counts wherever it stands. */
+    while ((found = cmdline_next_word(&line, word, rc ? NULL : why)) > 0 && strcmp(word, "--")) {
+        found = *word ? cmdline_take_word(word, opts, n, &unknown, rc ? NULL : why) : 0;
+        if (rc == 0)
+            rc = found;
+    }
     cmdline_report_unknown(&unknown);
-    return MIN(rc, 0);
+    return rc ? rc : MIN(found, 0);
 }

@@ -38,8 +38,8 @@ struct cmdline_opt {
 
 /*
  * Sets what the n options of the table ask for. Unknown words are named in one warning through
- * log_msg and ignored. 0, or -EINVAL with a text such as: option dom0_mem: bad value "12Q".
- * Words before the bad one have taken effect.
+ * log_msg and ignored. 0, or -EINVAL with a text such as: option dom0_mem: bad value "12Q",
+ * of the first bad word; the good ones around it have taken effect.
  */
 int cmdline_parse(const char *line, const struct cmdline_opt *opts, unsigned int n,
                   struct reason *why) MUST_CHECK;

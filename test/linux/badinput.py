@@ -86,7 +86,7 @@ def run_case(name, base, reset):
     machine = vm.dataclasses.replace(base, mem=1024, smp=2, root_disk="")
     for key, value in fields.items():
         setattr(machine, key, value)
-    machine.hvopt = f"{'' if reset else 'noreboot'} {machine.hvopt}".strip()
+    machine.hvopt = f"{machine.hvopt} {'' if reset else 'noreboot'}".strip()
     if machine.hv == "xen":
         pattern = r"Panic on CPU|panic|halted|Unable|."
     log = os.path.join(LOGS, f"badinput-{name}{'-reset' if reset else ''}.log")

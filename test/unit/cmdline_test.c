@@ -95,6 +95,7 @@ TEST(refuses_bad_values)
         {"no-dom0_mem", "option dom0_mem: bad value \"no\""},
         {"noreboot=maybe", "option noreboot: bad value \"maybe\""},
         {"title=0123456789abcdef", NULL},
+        {"maxcpus=0 dom0_mem=12Q", "option maxcpus: bad value \"0\""},
         {"x title=\"never ends", "option with a quote that does not end: title=never ends"},
     };
     char line[400];
@@ -106,6 +107,10 @@ TEST(refuses_bad_values)
         if (bad[i].why)
             CHECK_STR(why.text, bad[i].why);
     }
+    /* The good words around a bad one count: a panic that follows obeys noreboot. */
+    CHECK_EQ(parse("noreboot=no maxcpus=7 dom0_mem=12Q noreboot"), -EINVAL);
+    CHECK_EQ(v.count, 7);
+    CHECK(v.on);
     memset(line, 'y', sizeof(line));
     line[399] = 0;
     CHECK_EQ(parse(line), -EINVAL);
