@@ -194,7 +194,8 @@ static void report_memory(void)
     log_msg(LOG_INFO, "Hypervisor: image %lu KiB, memory %lu KiB, frame table %lu KiB\n",
             (unsigned long)(image_load_end - image_start) >> 10,
             (unsigned long)(page_hv_bytes() - page_frametable_bytes() +
-                            (u64)(image_end - image_load_end)) >> 10,
+                            (u64)(image_end - image_load_end)) >>
+                10,
             (unsigned long)page_frametable_bytes() >> 10);
 }
 
