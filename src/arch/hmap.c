@@ -69,8 +69,9 @@ bool hmap_range(u64 va, maddr_t maddr, u64 size, u64 flags)
             if (table == NULL)
                 return false;
         }
+        /* What guests see is not in all of their tables, so the TLB must not keep it for all. */
         table[index_at(va, leaf)] = maddr | (flags & ~(nx_bit ? 0 : PTE_NX)) | PTE_A | PTE_D |
-                                    global_bit | (leaf > 1 ? PTE_PSE : 0);
+                                    (flags & PTE_US ? 0 : global_bit) | (leaf > 1 ? PTE_PSE : 0);
         va += step;
         maddr += step;
         size -= MIN(step, size);

@@ -18,6 +18,7 @@
 
 #define L4_SLOT_HV_FIRST  256
 #define L4_SLOT_HV_LAST   271
+#define L4_SLOT_M2P       256
 #define L4_SLOT_PERDOMAIN 260
 
 #define HV_VIRT_START   0xffff800000000000

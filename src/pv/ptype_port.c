@@ -65,4 +65,6 @@ void ptype_port_hv_slots(const struct page *l4, u64 *slots)
         WRITE_ONCE(slots[i], from[L4_SLOT_HV_FIRST + i]);
     WRITE_ONCE(slots[L4_SLOT_PERDOMAIN - L4_SLOT_HV_FIRST],
                mfn_to_maddr(d->pv->perdomain_l3) | PTE_P | PTE_RW | PTE_A);
+    /* The m2p comes with the first use as a kernel's table: user mode does not see it. */
+    WRITE_ONCE(slots[L4_SLOT_M2P - L4_SLOT_HV_FIRST], 0);
 }

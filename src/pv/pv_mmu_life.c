@@ -35,6 +35,15 @@ int pv_mmu_pin(struct domain *owner, mfn_t table, unsigned int level)
     return rc;
 }
 
+/* Tables of the kernel map the m2p, those only used for user mode do not. */
+static void show_m2p(mfn_t l4)
+{
+    u64 *slot = (u64 *)hmap_direct(mfn_to_maddr(l4)) + L4_SLOT_M2P;
+
+    if (unlikely(!READ_ONCE(*slot)))
+        WRITE_ONCE(*slot, hmap_template_entries()[L4_SLOT_M2P]);
+}
+
 /* Replaces one half's table under the lock. */
 static int cr3_replace(struct vcpu *v, u64 *cr3, mfn_t l4, bool load, int *budget)
 {
@@ -53,6 +62,8 @@ static int cr3_replace(struct vcpu *v, u64 *cr3, mfn_t l4, bool load, int *budge
         if (rc)
             return (int)pv_mmu_explain("new CR3", rc, &w);
     }
+    if (new &&cr3 == &v->pv->cr3_kernel)
+        show_m2p(l4);
     *cr3 = new;
     if (load)
         smp_load_cr3(new);
