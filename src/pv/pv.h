@@ -98,7 +98,7 @@ static inline void pv_set_kernel_sp(struct pv_vcpu *pv, u64 ss, u64 sp)
 
 /*
  * Sets the syscall callback. Address 0 or a non-canonical one is kept away from the short path
- * (syscall_mask_events 0 leads to the slow one, which crashes the domain with the reason).
+ * (syscall_mask_events 0 leads to the slow one, where no callback makes the instruction a #UD).
  */
 void pv_set_syscall(struct pv_vcpu *pv, u64 address, bool mask_events);
 

@@ -26,8 +26,8 @@ static int set_trap(struct pv_vcpu *pv, const struct trap_info *t)
     return 0;
 }
 
-/* No table needs more entries than there are vectors. */
-#define MAX_TRAPS 256
+/* Entries between two looks at what else is to be done. */
+#define TRAPS_PER_STEP 64
 
 long pv_set_trap_table(u64 traps, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 {
@@ -40,31 +40,17 @@ long pv_set_trap_table(u64 traps, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
         memset(pv->traps, 0, sizeof(pv->traps));
         return 0;
     }
-    for (i = 0; i <= MAX_TRAPS; i++) {
-        if (!GUESTMEM_IN(&t, (const void *)(traps + i * sizeof(t))))
-            return hypercall_refuse(-EFAULT, "set_trap_table: entry %u at %#lx", i,
-                                    (unsigned long)traps);
+    for (i = 1;; i++, traps += sizeof(t)) {
+        if (!GUESTMEM_IN(&t, (const void *)traps))
+            return hypercall_refuse(-EFAULT, "set_trap_table: entry at %#lx", (unsigned long)traps);
         if (t.address == 0)
             return 0;
         if (set_trap(pv, &t))
             return hypercall_refuse(-EINVAL, "set_trap_table: vector %u: address %#lx", t.vector,
                                     (unsigned long)t.address);
+        if (i % TRAPS_PER_STEP == 0 && hypercall_preempt())
+            return hypercall_continue(__HYPERVISOR_set_trap_table, traps + sizeof(t), 0, 0, 0);
     }
-    return hypercall_refuse(-EINVAL, "set_trap_table: no end after %u entries", MAX_TRAPS);
-}
-
-long pv_set_callbacks(u64 event, u64 failsafe, u64 syscall, u64 a4, u64 a5, u64 a6)
-{
-    struct pv_vcpu *pv = pv_current();
-
-    (void)a4, (void)a5, (void)a6;
-    if (!pv_canonical(event) || !pv_canonical(failsafe) || !pv_canonical(syscall))
-        return hypercall_refuse(-EINVAL, "set_callbacks: %#lx %#lx %#lx", (unsigned long)event,
-                                (unsigned long)failsafe, (unsigned long)syscall);
-    pv->event = (struct pv_callback){.address = event, .mask_events = true};
-    pv->failsafe = (struct pv_callback){.address = failsafe};
-    pv_set_syscall(pv, syscall, false);
-    return 0;
 }
 
 static int register_callback(struct pv_vcpu *pv, const struct callback_register *r)
@@ -99,6 +85,24 @@ static int register_callback(struct pv_vcpu *pv, const struct callback_register 
     }
 }
 
+/* As on Xen it always succeeds; an address that cannot be is not taken. */
+long pv_set_callbacks(u64 event, u64 failsafe, u64 syscall, u64 a4, u64 a5, u64 a6)
+{
+    const u64 addresses[] = {
+        [CALLBACKTYPE_event] = event,
+        [CALLBACKTYPE_failsafe] = failsafe,
+        [CALLBACKTYPE_syscall] = syscall,
+    };
+    struct callback_register r = {0};
+
+    (void)a4, (void)a5, (void)a6;
+    for (r.type = 0; r.type < ARRAY_SIZE(addresses); r.type++) {
+        r.address = addresses[r.type];
+        (void)register_callback(pv_current(), &r);
+    }
+    return 0;
+}
+
 static long callback_register(u64 arg)
 {
     struct callback_register r;
@@ -119,10 +123,19 @@ static long callback_unregister(u64 arg)
 
     if (!GUESTMEM_IN(&u, (const void *)arg))
         return -EFAULT;
-    if (u.type != CALLBACKTYPE_nmi)
-        return hypercall_refuse(-EINVAL, "callback_op: unregister type %u", u.type);
-    pv_current()->nmi.address = 0;
-    return 0;
+    switch (u.type) {
+    case CALLBACKTYPE_nmi:
+        pv_current()->nmi.address = 0;
+        return 0;
+    case CALLBACKTYPE_event:
+    case CALLBACKTYPE_failsafe:
+    case CALLBACKTYPE_syscall:
+    case CALLBACKTYPE_sysenter:
+    case CALLBACKTYPE_syscall32:
+        return hypercall_refuse(-EINVAL, "callback_op: type %u stays registered", u.type);
+    default:
+        return hypercall_refuse(-ENOSYS, "callback_op: unregister type %u", u.type);
+    }
 }
 
 long pv_callback_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
@@ -150,8 +163,8 @@ long pv_fpu_taskswitch(u64 set, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
     struct pv_vcpu *pv = pv_current();
 
     (void)a2, (void)a3, (void)a4, (void)a5, (void)a6;
-    pv->cr0_ts = set != 0;
-    if (set)
+    pv->cr0_ts = (u32)set != 0;
+    if (pv->cr0_ts)
         insn_write_cr0(insn_read_cr0() | CR0_TS);
     else
         insn_clts();

@@ -235,7 +235,11 @@ void pv_syscall_slow(struct cpu_regs *regs)
     struct pv_vcpu *pv = pv_current();
     struct pv_callback cb = {.address = pv->syscall_entry, .mask_events = pv->syscall_masks};
 
-    regs->rflags &= ~RFLAGS_DF;
+    if (!cb.address) {
+        regs->rip -= 2; /* #UD is a fault: it points at the instruction */
+        pv_inject(regs, TRAP_UD, 0);
+        return;
+    }
     bounce_callback(regs, &cb, false);
     regs->rflags &= ~RFLAGS_DF;
 }
@@ -338,16 +342,32 @@ static void guest_debug(struct cpu_regs *regs)
     pv_inject(regs, TRAP_DB, 0);
 }
 
-/* int3, into and int 0x80 pass the hardware gate from ring 3; the guest's own DPL decides. */
+/*
+ * int3, into and int 0x80 pass the hardware gate from ring 3. As on Xen they reach their handler
+ * whatever DPL it was registered with; only an int 0x80 without handler is #GP.
+ */
 static void guest_soft_gate(struct cpu_regs *regs)
 {
     u32 vector = regs->vector;
-    u64 length = vector == 0x80 ? 2 : 1;
 
-    if (soft_interrupt(regs, vector, 0))
+    if (vector == 0x80 && !pv_current()->traps[vector].address) {
+        regs->rip -= 2;
+        pv_inject(regs, TRAP_GP, (vector << 3) | 2);
         return;
-    regs->rip -= length;
-    pv_inject(regs, TRAP_GP, (vector << 3) | 2);
+    }
+    pv_inject(regs, vector, 0);
+}
+
+/* Delivering a #NM clears the guest's TS, as on Xen. */
+static void guest_no_fpu(struct cpu_regs *regs)
+{
+    struct pv_vcpu *pv = pv_current();
+
+    insn_clts();
+    if (!pv->cr0_ts)
+        return;
+    pv->cr0_ts = false;
+    pv_inject(regs, TRAP_NM, 0);
 }
 
 void upcall_guest_trap(struct cpu_regs *regs)
@@ -376,10 +396,7 @@ void upcall_guest_trap(struct cpu_regs *regs)
         guest_soft_gate(regs);
         break;
     case TRAP_NM:
-        if (pv_current()->cr0_ts)
-            pv_inject(regs, TRAP_NM, 0);
-        else
-            insn_clts();
+        guest_no_fpu(regs);
         break;
     case TRAP_NMI:
     case TRAP_DF:
