@@ -261,6 +261,25 @@ void user_init(struct user_space *u);
 void user_frame(struct frame *f, uint64_t rip);
 extern char trap_stack_top[];
 
+/* ---- Small pieces of code (probe.c) -------------------------------------------------------- */
+
+/* A string of code bytes as the two arguments below. */
+#define CODE(s) (s), (unsigned int)(sizeof(s) - 1)
+
+/* "#GP" and the like. */
+const char *vector_name(int vector);
+/*
+ * Run len bytes in kernel mode with f's registers and flags (rsp: a stack of its own when 0), or in
+ * user mode from the data page of u. f gets the frame of what happened, and the result says it:
+ * "done" when the end was reached, else "#GP(0)", with "+n" for a RIP n bytes into the code; #PF
+ * with its address. Flags without IF run with events masked.
+ */
+const char *probe(struct frame *f, const void *code, unsigned int len);
+const char *probe_user(const struct user_space *u, struct frame *f, const void *code,
+                       unsigned int len);
+/* The same words for a run_frame() that was to begin at start. */
+const char *outcome_of(const struct frame *f, int vector, uint64_t start, unsigned int len);
+
 /* ---- Events and time (event.c) ------------------------------------------------------------ */
 
 extern volatile uint32_t event_count[2][4096]; /* deliveries by vCPU and port */

@@ -154,7 +154,7 @@ void format_args(char *buf, size_t size, const char *fmt, va_list ap)
 
 const char *text(const char *fmt, ...)
 {
-    static char buffers[4][160];
+    static char buffers[16][160];
     static unsigned int turn;
     char *buf = buffers[turn++ % ARRAY_SIZE(buffers)];
     va_list ap;
