@@ -54,7 +54,7 @@ bool memory_batch_steal(struct memory_batch *b, mfn_t first, unsigned int order)
     if (i == nr)
         return true;
     while (i--)
-        page_assign_domain(b->d, old_pop(b), 1);
+        page_unsteal(b->d, old_pop(b));
     return false;
 }
 
@@ -76,9 +76,27 @@ bool memory_batch_alloc(struct memory_batch *b, unsigned int addr_bits)
 void memory_batch_undo(struct memory_batch *b)
 {
     while (b->old != PAGE_LINK_END)
-        page_assign_domain(b->d, old_pop(b), 1);
+        page_unsteal(b->d, old_pop(b));
     while (b->fresh != PAGE_LINK_END)
         page_free_raw(fresh_pop(b), b->fresh_order);
+}
+
+/*
+ * Who may still know a frame that leaves: the domain's CPUs, whatever they mapped, and the hardware
+ * domain's, which maps foreign frames and may have written to it since (page_free_domain has the
+ * same rule).
+ */
+static struct cpu_mask old_known_to(const struct memory_batch *b)
+{
+    struct cpu_mask mask = {atomic_load(&b->d->dirty_cpus.bits)}, hardware;
+    u32 at;
+
+    if (domain_hardware == NULL || domain_hardware == b->d)
+        return mask;
+    hardware.bits = atomic_load(&domain_hardware->dirty_cpus.bits);
+    for (at = b->old; at != PAGE_LINK_END; at = page_of(MFN(at))->next)
+        mask.bits |= smp_flush_filter(hardware, page_of(MFN(at))->aux).bits;
+    return mask;
 }
 
 void memory_batch_commit(struct memory_batch *b)
@@ -87,7 +105,7 @@ void memory_batch_commit(struct memory_batch *b)
 
     if (b->old == PAGE_LINK_END)
         return;
-    smp_flush_tlb(b->d->dirty_cpus, FLUSH_ALL_VA);
+    smp_flush_tlb(old_known_to(b), FLUSH_ALL_VA);
     while (b->old != PAGE_LINK_END) {
         mfn = old_pop(b);
         page_m2p_set(mfn, M2P_INVALID);

@@ -358,6 +358,16 @@ static void list_remove(struct domain *d, struct page *pg)
 }
 
 /* Heap lock held. */
+static void adopt(struct domain *d, struct page *pg)
+{
+    pg->owner = d->id;
+    list_insert(d, pg);
+    d->pages++;
+    /* The owner is in place before the count makes the frame referable. */
+    atomic_store_release(&pg->count, PAGE_ALLOCATED | 1);
+}
+
+/* Heap lock held. */
 static void assign(struct domain *d, mfn_t mfn, u64 nr)
 {
     u64 i;
@@ -368,12 +378,8 @@ static void assign(struct domain *d, mfn_t mfn, u64 nr)
         pg->type = 0;
         pg->cursor = 0;
         pg->aux = smp_flush_clock();
-        pg->owner = d->id;
-        list_insert(d, pg);
-        /* The owner is in place before the count makes the frame referable. */
-        atomic_store_release(&pg->count, PAGE_ALLOCATED | 1);
+        adopt(d, pg);
     }
-    d->pages += nr;
 }
 
 void page_assign_domain(struct domain *d, mfn_t mfn, u64 nr)
@@ -546,9 +552,15 @@ bool page_steal(struct domain *d, mfn_t mfn)
     list_remove(d, pg);
     d->pages--;
     pg->owner = PAGE_OWNER_NONE;
-    pg->type = 0;
     lock_release(&heap_lock);
     return true;
+}
+
+void page_unsteal(struct domain *d, mfn_t mfn)
+{
+    lock_acquire(&heap_lock);
+    adopt(d, page_of(mfn));
+    lock_release(&heap_lock);
 }
 
 mfn_t page_alloc_raw(unsigned int order, unsigned int addr_bits)
