@@ -62,7 +62,18 @@ long abi_domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
     return rc;
 }
 
-/* The domain is paused: its vCPU does not run. */
+/* The domain is paused: its vCPU does not run. The lock is for other callers of the same. */
+static long context_step(struct vcpu *v, struct vcpu_guest_context *ctx)
+{
+    struct domain *d = v->domain;
+    long rc;
+
+    lock_acquire(&d->lock);
+    rc = d->kind->hypercall_context(v, ctx, true);
+    lock_release(&d->lock);
+    return rc;
+}
+
 static long context_set(struct vcpu *v, const void *guest)
 {
     struct vcpu_guest_context *ctx = page_zalloc(sizeof(*ctx));
@@ -71,7 +82,9 @@ static long context_set(struct vcpu *v, const void *guest)
     if (ctx == NULL)
         return -ENOMEM;
     if (guestmem_copy_in(ctx, guest, sizeof(*ctx))) {
-        rc = v->domain->kind->hypercall_context(v, ctx, true);
+        do
+            rc = context_step(v, ctx);
+        while (rc == -ERESTART && !hypercall_preempt());
         if (rc == 0 && ctx->flags & VGCF_online)
             vcpu_pause_clear(v, VPAUSE_DOWN);
         else if (rc == 0)
@@ -94,9 +107,9 @@ long abi_domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
     domain_pause(d);
     rc = context_set(v, op->u.vcpucontext.ctxt.p);
     domain_unpause(d);
-    if (rc != 0)
+    if (rc != 0 && rc != -ERESTART)
         return hypercall_refuse(rc, "domctl: setvcpucontext: d%uv%u: error %ld", d->id, v->id, -rc);
-    return 0;
+    return rc;
 }
 
 long abi_domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)

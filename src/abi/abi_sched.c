@@ -165,20 +165,38 @@ long abi_set_timer_op(u64 deadline, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
     return 0;
 }
 
-static long vcpu_initialise(struct vcpu *v, u64 arg)
+/* Under the domain's lock: two vCPUs may start a third at the same time. */
+static long initialise_step(struct vcpu *v, struct vcpu_guest_context *ctx)
 {
     struct domain *d = v->domain;
+    long rc = -EEXIST;
+
+    lock_acquire(&d->lock);
+    if (!v->initialised)
+        rc = d->kind->hypercall_context(v, ctx, true);
+    lock_release(&d->lock);
+    return rc;
+}
+
+static long vcpu_initialise(struct vcpu *v, u64 arg)
+{
     struct vcpu_guest_context *ctx;
     long rc = -EFAULT;
 
-    if (v->initialised)
-        return -EEXIST;
+    /* It would run without a place for its events. */
+    if (v->info == &v->no_info)
+        return hypercall_refuse(-EINVAL, "vcpu_op: initialise: vCPU %u has no vcpu_info", v->id);
     ctx = page_zalloc(sizeof(*ctx));
     if (ctx == NULL)
         return -ENOMEM;
-    if (guestmem_copy_in(ctx, (const void *)arg, sizeof(*ctx)))
-        rc = d->kind->hypercall_context(v, ctx, true);
+    if (guestmem_copy_in(ctx, (const void *)arg, sizeof(*ctx))) {
+        do
+            rc = initialise_step(v, ctx);
+        while (rc == -ERESTART && !hypercall_preempt());
+    }
     page_zfree(ctx, sizeof(*ctx));
+    if (rc == -ERESTART)
+        return hypercall_continue(__HYPERVISOR_vcpu_op, VCPUOP_initialise, v->id, arg, 0);
     return rc;
 }
 

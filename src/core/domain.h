@@ -89,6 +89,10 @@ struct guest_kind {
     /* v->info has changed: copies of the pointer follow. NULL when there are none. */
     void (*info_moved)(struct vcpu *v);
     void (*dump)(struct vcpu *v);
+    /*
+     * A vCPU's state as the ABI has it, in or out. v does not run. set: under the domain's lock;
+     * one step, -ERESTART: again with the same context.
+     */
     int (*hypercall_context)(struct vcpu *v, struct vcpu_guest_context *ctx, bool set);
     /* What vcpu_guest_context has no room for; the vCPU does not run. -EINVAL. */
     int (*ext_context)(struct vcpu *v, struct xen_domctl_ext_vcpucontext *ctx, bool set);

@@ -19,9 +19,6 @@
 #include "core/vtime.h"
 #include "pure/ptype.h"
 
-/* Where vCPUs without a place of their own point (id >= 32, before register_vcpu_info). */
-static struct vcpu_info vcpu_no_info = {.evtchn_upcall_mask = 1};
-
 static size_t vcpu_fpu_size(void)
 {
     return MAX((size_t)fpu_area_size(), PAGE_SIZE); /* whole pages: 64-byte aligned */
@@ -45,7 +42,7 @@ static int vcpu_init_parts(struct vcpu *v)
 
 void vcpu_info_forget(struct vcpu *v)
 {
-    WRITE_ONCE(v->info, &vcpu_no_info);
+    WRITE_ONCE(v->info, &v->no_info);
     if (v->domain->kind->info_moved)
         v->domain->kind->info_moved(v);
 }
@@ -89,8 +86,9 @@ int vcpu_create(struct domain *d, u32 id)
     v->pause = VPAUSE_DOWN;
     if (READ_ONCE(d->pause_count))
         v->pause |= VPAUSE_DOMAIN;
+    v->no_info.evtchn_upcall_mask = 1;
     v->info =
-        id < ARRAY_SIZE(d->shared_info->vcpu_info) ? &d->shared_info->vcpu_info[id] : &vcpu_no_info;
+        id < ARRAY_SIZE(d->shared_info->vcpu_info) ? &d->shared_info->vcpu_info[id] : &v->no_info;
     rc = vcpu_init_parts(v);
     if (rc) {
         vcpu_free(v);

@@ -37,11 +37,12 @@ struct vcpu {
     bool is_idle;
     bool running; /* registers are on a CPU's stack, not in `regs` */
     bool initialised;
-    bool poll_any;          /* in SCHEDOP_poll */
-    u32 poll_port;          /* the one port polled; 0 = several or none */
-    struct vcpu_info *info; /* hypervisor's mapping of what the guest sees; never NULL */
-    struct page *info_page; /* referenced frame behind info when registered, else NULL */
-    struct cpu_regs regs;   /* when not running */
+    bool poll_any;            /* in SCHEDOP_poll */
+    u32 poll_port;            /* the one port polled; 0 = several or none */
+    struct vcpu_info *info;   /* hypervisor's mapping of what the guest sees; never NULL */
+    struct vcpu_info no_info; /* what info leads to without a place (id >= 32 at first; dying) */
+    struct page *info_page;   /* referenced frame behind info when registered, else NULL */
+    struct cpu_regs regs;     /* when not running */
     struct fpu_state fpu;
     struct pv_vcpu *pv; /* PV part; NULL for other kinds */
     struct sched_vcpu *sched;
@@ -85,8 +86,8 @@ bool vcpu_block(struct vcpu *v);
 int vcpu_register_info(struct vcpu *v, mfn_t mfn, u32 offset) MUST_CHECK;
 
 /*
- * The end of a vCPU that never runs again. forget: v->info leads to a place of the hypervisor's
- * that nobody reads. release: the frame it was in is given up; in between every CPU must have left
+ * The end of a vCPU that never runs again. forget: v->info leads to v->no_info, which
+ * nobody reads. release: the frame it was in is given up; in between every CPU must have left
  * whatever it was doing (smp_call).
  */
 void vcpu_info_forget(struct vcpu *v);

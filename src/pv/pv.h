@@ -142,6 +142,5 @@ long pv_mmuext_op(u64 ops, u64 count, u64 pdone, u64 foreigndom, u64, u64);
 long pv_set_segment_base(u64 which, u64 base, u64, u64, u64, u64);
 long pv_iret(u64, u64, u64, u64, u64, u64);
 long pv_callback_op(u64 cmd, u64 arg, u64, u64, u64, u64);
-long pv_vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *ctx);
 
 #endif

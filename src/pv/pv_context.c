@@ -9,14 +9,31 @@
 #include "core/hypercall.h"
 #include "pv/pv.h"
 #include "pv/pv_debug.h"
+#include "pv/pv_desc.h"
 #include "pv/pv_domain.h"
 #include "pv/pv_mmu.h"
 
+#define LDT_ENTRIES_MAX     8192
 #define CONTEXT_FLAGS_FIXED (RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_NT)
 
 static u64 context_cr3(u64 reg)
 {
     return reg >> PAGE_SHIFT;
+}
+
+/* As set_ldt has it: pages of the guest's, or none. */
+static bool ldt_ok(const struct vcpu_guest_context *c)
+{
+    return c->ldt_ents == 0 ||
+           (c->ldt_ents <= LDT_ENTRIES_MAX && !(c->ldt_base & ~PAGE_MASK) &&
+            pv_canonical(c->ldt_base) && !pv_range_is_hv(c->ldt_base, (u64)c->ldt_ents * 8));
+}
+
+/* The processor never runs without tables: those of the mode it starts in must be named. */
+static bool tables_ok(const struct vcpu_guest_context *c)
+{
+    return context_cr3(c->ctrlreg[3]) != 0 &&
+           (c->flags & VGCF_in_kernel || context_cr3(c->ctrlreg[1]) != 0);
 }
 
 /* The addresses a later entry would use unchecked. */
@@ -30,8 +47,7 @@ static bool addresses_ok(const struct vcpu_guest_context *c)
     return pv_canonical(c->user_regs.rip) && pv_canonical(c->event_callback_eip) &&
            pv_canonical(c->failsafe_callback_eip) && pv_canonical(c->syscall_callback_eip) &&
            pv_canonical(c->fs_base) && pv_canonical(c->gs_base_kernel) &&
-           pv_canonical(c->gs_base_user) && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY &&
-           c->ldt_ents <= 8192;
+           pv_canonical(c->gs_base_user) && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY;
 }
 
 static void set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -74,26 +90,24 @@ static void set_pv(struct vcpu *v, const struct vcpu_guest_context *c)
     pv->es = c->user_regs.es;
     pv->fs = c->user_regs.fs;
     pv->gs = c->user_regs.gs;
-    pv->ldt_base = c->ldt_ents ? c->ldt_base : 0;
-    pv->ldt_entries = (u32)c->ldt_ents;
     pv->cr4 = c->ctrlreg[4] & (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE);
     pv->cr0_ts = !!(c->ctrlreg[0] & CR0_TS);
     pv->iopl = (u32)(c->user_regs.rflags & RFLAGS_IOPL) >> 12;
 }
 
+/* Page tables can be long work: -ERESTART after a step, and all of this again. */
 static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     u32 pages = ((u32)c->gdt_ents + 511) / 512;
-    int rc;
+    int rc, budget = PV_MMU_BUDGET;
 
-    rc = pv_desc_set_gdt(v, (const u64 *)c->gdt_frames, pages, (u32)c->gdt_ents);
-    if (rc != 0)
-        return rc;
-    rc = pv_mmu_set_cr3(v, MFN(context_cr3(c->ctrlreg[3])));
-    if (rc == 0 && context_cr3(c->ctrlreg[1]) != 0)
-        rc = pv_mmu_set_user_cr3(v, MFN(context_cr3(c->ctrlreg[1])));
-    if (rc != 0)
-        pv_desc_destroy_gdt(v);
+    rc = pv_mmu_load_cr3(v, MFN(context_cr3(c->ctrlreg[3])), false, &budget);
+    if (rc == 0)
+        rc = pv_mmu_load_cr3(v, MFN(context_cr3(c->ctrlreg[1])), true, &budget);
+    if (rc == 0)
+        rc = pv_desc_set_gdt(v, (const u64 *)c->gdt_frames, pages, (u32)c->gdt_ents);
+    if (rc == 0)
+        rc = pv_desc_set_ldt(v, c->ldt_ents ? c->ldt_base : 0, (u32)c->ldt_ents);
     return rc;
 }
 
@@ -102,7 +116,7 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
     u32 i;
     int rc;
 
-    if (!addresses_ok(c))
+    if (!addresses_ok(c) || !ldt_ok(c) || !tables_ok(c))
         return -EINVAL;
     rc = set_tables(v, c);
     if (rc != 0)
@@ -188,11 +202,6 @@ int pv_context(struct vcpu *v, struct vcpu_guest_context *ctx, bool set)
         return context_set(v, ctx);
     context_get(v, ctx);
     return 0;
-}
-
-long pv_vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *ctx)
-{
-    return context_set(v, ctx);
 }
 
 static void ext_get(const struct pv_vcpu *pv, struct xen_domctl_ext_vcpucontext *c)

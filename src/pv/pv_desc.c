@@ -16,7 +16,7 @@
 #include "core/hypercall.h"
 #include "pure/ptype.h"
 #include "pure/segdesc.h"
-#include "pv/pv.h"
+#include "pv/pv_mmu.h"
 
 #define SLOT_FLAGS      (PTE_P | PTE_A | PTE_NX)
 #define CPU_FLAGS       (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX)
@@ -159,37 +159,22 @@ static void load_ldt(const struct vcpu *v)
     cpu_load_ldt(pv->ldt_entries ? gdt_base(v) + LDT_OFFSET : 0, pv->ldt_entries);
 }
 
-/* The frame behind a guest address in the kernel's tables; false: none. The mmu lock is held. */
-static bool walk(const struct vcpu *v, u64 va, u64 *mfn)
-{
-    maddr_t table = v->pv->cr3_kernel & PTE_ADDR;
-    u32 level;
-    u64 e;
-
-    for (level = 4; level > 0; level--) {
-        e = READ_ONCE(((u64 *)hmap_direct(table))[(va >> (12 + 9 * (level - 1))) & 511]);
-        if (!(e & PTE_P))
-            return false;
-        table = e & PTE_ADDR;
-    }
-    *mfn = table >> PAGE_SHIFT;
-    return true;
-}
-
 bool pv_desc_ldt_fault(struct vcpu *v, u64 offset)
 {
     struct pv_vcpu *pv = v->pv;
     u32 slot = SLOT_LDT + (u32)(offset >> PAGE_SHIFT);
     struct page *pg;
-    bool found;
-    u64 mfn;
+    const u64 *l1;
+    u64 e, mfn;
 
     if (offset >= pv->ldt_entries * 8ul || pv->perdomain_l1[slot])
         return false;
     lock_acquire(&v->domain->pv->mmu_lock);
-    found = walk(v, pv->ldt_base + (offset & PAGE_MASK), &mfn);
+    l1 = pv_mmu_find_l1(pv->cr3_kernel, pv->ldt_base + (offset & PAGE_MASK), NULL);
+    e = l1 ? READ_ONCE(*l1) : 0;
     lock_release(&v->domain->pv->mmu_lock);
-    if (!found || !pv_desc_get_page(v, mfn, &pg))
+    mfn = (e & PTE_ADDR) >> PAGE_SHIFT;
+    if (!(e & PTE_P) || !pv_desc_get_page(v, mfn, &pg))
         return false;
     set_slot(v, slot, mfn << PAGE_SHIFT | SLOT_FLAGS);
     return true;

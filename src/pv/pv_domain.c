@@ -201,23 +201,16 @@ static void pv_inject_nmi(struct vcpu *v)
 /* Host address of a guest-writable byte; NULL when there is none. The mmu lock is held. */
 static u8 *walk_writable(const struct vcpu *v, u64 va)
 {
-    maddr_t table = v->pv->cr3_kernel;
-    u32 level;
-    u64 e;
+    u64 rights = ~0ul, at;
+    const u64 *l1;
 
-    if (table == 0 || pv_range_is_hv(va, 1) || !pv_canonical(va))
+    if (v->pv->cr3_kernel == 0 || !pv_canonical(va))
         return NULL;
-    for (level = 4;; level--) {
-        e = READ_ONCE(((u64 *)hmap_direct(table))[(va >> (12 + 9 * (level - 1))) & 511]);
-        if ((e & (PTE_P | PTE_RW)) != (PTE_P | PTE_RW))
-            return NULL;
-        if (level == 1)
-            break;
-        table = e & PTE_ADDR;
-    }
-    if (!page_valid(maddr_to_mfn(e & PTE_ADDR)))
+    l1 = pv_mmu_find_l1(v->pv->cr3_kernel, va, &rights);
+    if (l1 == NULL || (rights & (PTE_P | PTE_RW)) != (PTE_P | PTE_RW))
         return NULL;
-    return (u8 *)hmap_direct(e & PTE_ADDR) + (va & ~PAGE_MASK);
+    at = READ_ONCE(*l1) & PTE_ADDR;
+    return page_valid(maddr_to_mfn(at)) ? (u8 *)hmap_direct(at) + (va & ~PAGE_MASK) : NULL;
 }
 
 static bool pv_write_guest(struct vcpu *v, u64 va, const void *src, size_t len)

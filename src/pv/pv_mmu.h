@@ -24,9 +24,8 @@ int pv_mmu_pin(struct domain *owner, mfn_t table, unsigned int level) MUST_CHECK
  * current vCPU or does not run. Work may be left in the domain (pv_mmu_drain). -EINVAL, -ERESTART.
  */
 int pv_mmu_load_cr3(struct vcpu *v, mfn_t l4, bool user, int *budget) MUST_CHECK;
-/* The same in one go, both halves; for a vCPU that does not run. -EINVAL. */
+/* The kernel's in one go, for the dom0 builder. -EINVAL. */
 int pv_mmu_set_cr3(struct vcpu *v, mfn_t kernel_l4) MUST_CHECK;
-int pv_mmu_set_user_cr3(struct vcpu *v, mfn_t user_l4) MUST_CHECK;
 
 /*
  * Finishes what an earlier operation on d's tables left to take apart. 0: nothing is left.

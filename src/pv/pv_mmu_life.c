@@ -84,28 +84,15 @@ int pv_mmu_load_cr3(struct vcpu *v, mfn_t l4, bool user, int *budget)
     return rc;
 }
 
-static int cr3_set(struct vcpu *v, mfn_t l4, bool user)
+int pv_mmu_set_cr3(struct vcpu *v, mfn_t kernel_l4)
 {
     int budget, rc;
 
     do {
         budget = PV_MMU_BUDGET;
-        rc = pv_mmu_load_cr3(v, l4, user, &budget);
+        rc = pv_mmu_load_cr3(v, kernel_l4, false, &budget);
     } while (rc == -ERESTART);
-    do
-        budget = PV_MMU_BUDGET;
-    while (pv_mmu_drain(v->domain, &budget));
     return rc;
-}
-
-int pv_mmu_set_cr3(struct vcpu *v, mfn_t kernel_l4)
-{
-    return cr3_set(v, kernel_l4, false);
-}
-
-int pv_mmu_set_user_cr3(struct vcpu *v, mfn_t user_l4)
-{
-    return cr3_set(v, user_l4, true);
 }
 
 /* Phases of the teardown. */
