@@ -157,10 +157,10 @@ long abi_sched_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
     }
 }
 
+/* A deadline with the top bit is a wrapped one and means now, here and in set_singleshot. */
 long abi_set_timer_op(u64 deadline, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
 {
     (void)a2, (void)a3, (void)a4, (void)a5, (void)a6;
-    /* A deadline decades away is a wrapped one that means now (public header xen.h). */
     vtime_set_singleshot(vcpu_current(), (s64)deadline < 0 ? 1 : deadline);
     return 0;
 }
@@ -279,9 +279,11 @@ static long set_singleshot(struct vcpu *v, u64 arg)
         return -EINVAL;
     if (!GUESTMEM_IN(&a, (const void *)arg))
         return -EFAULT;
-    if ((a.flags & VCPU_SSHOTTMR_future) && a.timeout_abs_ns < port_now())
-        return -ETIME;
-    vtime_set_singleshot(v, a.timeout_abs_ns ? a.timeout_abs_ns : 1);
+    /*
+     * VCPU_SSHOTTMR_future may be ignored (public header vcpu.h): an error for a deadline that has
+     * just passed keeps a loaded guest trying for ever.
+     */
+    vtime_set_singleshot(v, (s64)a.timeout_abs_ns <= 0 ? 1 : a.timeout_abs_ns);
     return 0;
 }
 
@@ -313,7 +315,8 @@ static long vcpu_op(u64 cmd, struct vcpu *v, u64 arg)
     case VCPUOP_set_periodic_timer:
         return set_periodic(v, arg);
     case VCPUOP_stop_periodic_timer:
-        return vtime_set_periodic(v, 0);
+        vtime_stop_periodic(v);
+        return 0;
     case VCPUOP_set_singleshot_timer:
         return set_singleshot(v, arg);
     case VCPUOP_stop_singleshot_timer:

@@ -9,12 +9,16 @@
 #include "arch/layout.h"
 #include "base/lib.h"
 
+#define CANONICAL_LOW_END ((u64)1 << 47)
+
 bool guestmem_range_ok(const void *p, size_t n)
 {
     u64 a = (u64)p;
 
-    /* Wrapping ranges end above ~0 and touch non-canonical space or fault; reject them here. */
-    return a + n >= a && (a + n <= HV_VIRT_START || a >= HV_VIRT_END);
+    /* The lower half, or what lies above the hypervisor; no wrapping, nothing non-canonical. */
+    if (n == 0)
+        return true;
+    return a + n >= a && (a + n <= CANONICAL_LOW_END || a >= HV_VIRT_END);
 }
 
 bool guestmem_copy_in(void *dst, const void *guest_src, size_t n)

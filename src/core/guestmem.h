@@ -12,7 +12,10 @@
 bool guestmem_copy_in(void *dst, const void *guest_src, size_t n) MUST_CHECK;
 bool guestmem_copy_out(void *guest_dst, const void *src, size_t n) MUST_CHECK;
 bool guestmem_clear(void *guest_dst, size_t n) MUST_CHECK;
-/* True when [p, p+n) lies wholly outside the hypervisor's range. Says nothing about mappings. */
+/*
+ * True when [p, p+n) is empty, or canonical and outside the hypervisor's range. Says nothing about
+ * mappings.
+ */
 bool guestmem_range_ok(const void *p, size_t n) MUST_CHECK;
 
 /* Field-wise forms for handles: XEN_GUEST_HANDLE(x).p */

@@ -14,13 +14,16 @@
 #include "arch/clock.h"
 #include "base/lib.h"
 #include "core/event.h"
+#include "core/guestmem.h"
 #include "core/page.h"
 #include "core/timer.h"
 
 #define NS_PER_SEC       1000000000ul
 #define VTIME_RENEW_NS   NS_PER_SEC
 #define VTIME_PERIOD_MIN 1000000ul
-#define VTIME_PERIOD_MAX ((u64)1 << 52)
+#define VTIME_PERIOD_MAX (~(u64)0 >> 2)
+/* Every vCPU starts with a tick of 100 Hz, which kernels with other clocks turn off. */
+#define VTIME_PERIOD_DEFAULT 10000000ul
 
 struct vcpu_time {
     u32 seq;   /* odd while the accounts below change */
@@ -31,7 +34,8 @@ struct vcpu_time {
     u64 renewed;              /* when vcpu_time_info was written; 0: never */
     u32 renewed_cpu;
     struct timer single, periodic, poll;
-    u64 period;
+    u64 period;    /* 0: none */
+    u64 last_tick; /* of the periodic timer */
 };
 
 /* UTC at system time 0. */
@@ -48,17 +52,30 @@ static void vtime_poll_fire(void *arg)
     vcpu_unblock(arg);
 }
 
+/*
+ * The periodic timer runs while its vCPU does: it wakes nobody, and a tick that was missed is made
+ * up for by one when the vCPU comes back. So only v's own CPU touches it, with v on it.
+ */
+static void vtime_periodic_work(struct vcpu *v)
+{
+    struct vcpu_time *t = v->time;
+    u64 period = READ_ONCE(t->period), now = clock_now();
+
+    if (!period) {
+        if (READ_ONCE(t->periodic.queued))
+            timer_stop(&t->periodic);
+        return;
+    }
+    if (now >= t->last_tick + period) {
+        event_raise_virq(v, VIRQ_TIMER);
+        t->last_tick = now;
+    }
+    timer_set(&t->periodic, t->last_tick + period);
+}
+
 static void vtime_periodic_fire(void *arg)
 {
-    struct vcpu *v = arg;
-    struct vcpu_time *t = v->time;
-    u64 period = READ_ONCE(t->period), now = clock_now(), next;
-
-    event_raise_virq(v, VIRQ_TIMER);
-    if (!period)
-        return;
-    next = t->periodic.node.deadline + period;
-    timer_set(&t->periodic, next > now ? next : now + period);
+    vtime_periodic_work(arg);
 }
 
 int vtime_vcpu_init(struct vcpu *v)
@@ -68,7 +85,8 @@ int vtime_vcpu_init(struct vcpu *v)
     if (!t)
         return -ENOMEM;
     t->state = RUNSTATE_offline;
-    t->since = clock_now();
+    t->since = t->last_tick = clock_now();
+    t->period = VTIME_PERIOD_DEFAULT;
     timer_setup(&t->single, vtime_single_fire, v, 0);
     timer_setup(&t->periodic, vtime_periodic_fire, v, 0);
     timer_setup(&t->poll, vtime_poll_fire, v, 0);
@@ -250,32 +268,33 @@ static void vtime_write_runstate(struct vcpu *v)
         (void)kind->write_guest(v, entry_va, &entry, sizeof(entry));
 }
 
+/*
+ * Whether the memory is there matters only when it is written, as the guest may map and unmap it at
+ * any time. The address belongs to the caller's tables, which v shares or will load.
+ */
+static int vtime_register(struct vcpu *v, u64 *area, u64 guest_va, const void *now, size_t size)
+{
+    if (guest_va && !guestmem_range_ok((const void *)guest_va, size))
+        return -EFAULT;
+    *area = guest_va;
+    if (guest_va)
+        (void)v->domain->kind->write_guest(vcpu_current(), guest_va, now, size);
+    return 0;
+}
+
 int vtime_register_runstate(struct vcpu *v, u64 guest_va)
 {
     struct vcpu_runstate_info ri;
 
-    v->time->runstate_va = 0;
-    if (!guest_va)
-        return 0;
     vtime_get_runstate(v, &ri);
-    /* The address belongs to the caller's tables, which v shares or will load. */
-    if (!v->domain->kind->write_guest(vcpu_current(), guest_va, &ri, sizeof(ri)))
-        return -EFAULT;
-    v->time->runstate_va = guest_va;
-    return 0;
+    return vtime_register(v, &v->time->runstate_va, guest_va, &ri, sizeof(ri));
 }
 
 int vtime_register_time_area(struct vcpu *v, u64 guest_va)
 {
     struct vcpu_time_info ti = v->info->time;
 
-    v->time->time_va = 0;
-    if (!guest_va)
-        return 0;
-    if (!v->domain->kind->write_guest(vcpu_current(), guest_va, &ti, sizeof(ti)))
-        return -EFAULT;
-    v->time->time_va = guest_va;
-    return 0;
+    return vtime_register(v, &v->time->time_va, guest_va, &ti, sizeof(ti));
 }
 
 void vtime_set_singleshot(struct vcpu *v, u64 deadline)
@@ -292,18 +311,30 @@ void vtime_set_singleshot(struct vcpu *v, u64 deadline)
         event_raise_virq(v, VIRQ_TIMER);
 }
 
+/* One that runs elsewhere does it on its own CPU, one that does not run when it comes back. */
+static void vtime_periodic_changed(struct vcpu *v)
+{
+    if (v == vcpu_current())
+        vtime_periodic_work(v);
+    else
+        vcpu_defer(v, VDEFER_RUNSTATE);
+}
+
 int vtime_set_periodic(struct vcpu *v, u64 period_ns)
 {
     struct vcpu_time *t = v->time;
 
-    if (period_ns && (period_ns < VTIME_PERIOD_MIN || period_ns > VTIME_PERIOD_MAX))
+    if (period_ns < VTIME_PERIOD_MIN || period_ns > VTIME_PERIOD_MAX)
         return -EINVAL;
     WRITE_ONCE(t->period, period_ns);
-    if (period_ns)
-        timer_set(&t->periodic, clock_now() + period_ns);
-    else if (READ_ONCE(t->periodic.queued))
-        timer_stop(&t->periodic);
+    vtime_periodic_changed(v);
     return 0;
+}
+
+void vtime_stop_periodic(struct vcpu *v)
+{
+    WRITE_ONCE(v->time->period, 0);
+    vtime_periodic_changed(v);
 }
 
 void vtime_switch_in(struct vcpu *v)
@@ -317,11 +348,14 @@ void vtime_switch_in(struct vcpu *v)
     if (t->runstate_va)
         vtime_write_runstate(v);
     timer_migrate(&t->single, cpu);
-    timer_migrate(&t->periodic, cpu);
+    if (READ_ONCE(t->period) || READ_ONCE(t->periodic.queued))
+        vtime_periodic_work(v);
 }
 
 void vtime_switch_out(struct vcpu *v)
 {
+    if (READ_ONCE(v->time->periodic.queued))
+        timer_stop(&v->time->periodic);
     if (v->time->runstate_va)
         vtime_write_runstate(v);
 }

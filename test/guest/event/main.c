@@ -6,7 +6,7 @@
 #include "guest.h"
 
 #define BAD_VA  ((void *)0xffff800000000000ul) /* the hypervisor's: never a good argument */
-#define NOWHERE ((void *)0xdead00000000ul)     /* mapped by nobody */
+#define NOWHERE ((void *)0x5ead00000000ul)     /* mapped by nobody */
 
 static const uint32_t bad_ports[] = {0, 60, 4095, 4096, 100000, 0x80000000, 0xffffffff};
 
@@ -379,6 +379,7 @@ static void fifo(void)
 void test_main(const char *args)
 {
     (void)args;
+    vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL);
     every_op();
     check_eq("reset at first", reset(DOMID_SELF), 0);
     lost_result();
