@@ -11,6 +11,7 @@
 #include "core/page.h"
 #include "core/sched.h"
 #include "core/vtime.h"
+#include "core/watchdog.h"
 
 #define POLL_PORTS_MAX 128
 
@@ -36,14 +37,13 @@ static bool poll_look(const struct sched_poll *p, u32 *first, long *rc)
             *rc = -EFAULT;
             return true;
         }
-        if (port >= EVTCHN_2L_NR_CHANNELS) {
-            *rc = -EINVAL;
+        *rc = event_port_pending(d, port);
+        if (*rc != 0) {
+            *rc = MIN(*rc, 0);
             return true;
         }
         if (i == 0)
             *first = port;
-        if (event_port_pending(d, port))
-            return true;
     }
     return false;
 }
@@ -59,6 +59,8 @@ static long op_poll(u64 arg)
         return -EFAULT;
     if (p.nr_ports > POLL_PORTS_MAX)
         return -EINVAL;
+    if (!guestmem_range_ok(p.ports.p, p.nr_ports * sizeof(evtchn_port_t)))
+        return -EFAULT;
     if (poll_look(&p, &first, &rc))
         return rc;
     /*
@@ -84,40 +86,44 @@ static long op_shutdown(u64 arg)
 
     if (!GUESTMEM_IN(&s, (const void *)arg))
         return -EFAULT;
-    if (s.reason > SHUTDOWN_MAX)
-        return -EINVAL;
-    domain_shutdown(vcpu_current()->domain, s.reason);
+    /* The tools see eight bits; what a code means is between them and the guest. */
+    domain_shutdown(vcpu_current()->domain, (u8)s.reason);
     return 0;
 }
 
 static long op_shutdown_code(u64 arg)
 {
-    struct domain *d = vcpu_current()->domain;
     struct sched_shutdown s;
 
     if (!GUESTMEM_IN(&s, (const void *)arg))
         return -EFAULT;
-    if (s.reason > SHUTDOWN_MAX)
-        return -EINVAL;
-    if (d->state < DOMAIN_SHUTDOWN)
-        d->shutdown_code = s.reason;
+    domain_latch_shutdown_code(vcpu_current()->domain, (u8)s.reason);
     return 0;
+}
+
+static long op_watchdog(u64 arg)
+{
+    struct sched_watchdog w;
+
+    if (!GUESTMEM_IN(&w, (const void *)arg))
+        return -EFAULT;
+    return watchdog_set(vcpu_current()->domain, w.id, w.timeout);
 }
 
 static long op_remote_shutdown(u64 arg)
 {
     struct sched_remote_shutdown s;
     struct domain *d;
-    int rc;
 
     if (!GUESTMEM_IN(&s, (const void *)arg))
         return -EFAULT;
     if (!vcpu_current()->domain->privileged)
         return -EPERM;
-    rc = abi_target_domain(s.domain_id, &d);
-    if (rc != 0)
-        return rc;
-    domain_shutdown(d, s.reason);
+    /* By its number: no DOMID_SELF here. */
+    d = domain_get(s.domain_id);
+    if (d == NULL)
+        return -ESRCH;
+    domain_shutdown(d, (u8)s.reason);
     domain_put(d);
     return 0;
 }
@@ -150,6 +156,8 @@ long abi_sched_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
         return op_remote_shutdown(arg);
     case SCHEDOP_shutdown_code:
         return op_shutdown_code(arg);
+    case SCHEDOP_watchdog:
+        return op_watchdog(arg);
     case SCHEDOP_pin_override:
         return op_pin_override(arg);
     default:

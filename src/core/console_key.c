@@ -196,7 +196,7 @@ static void key_domain(const struct domain *d)
     log_msg(LOG_ERR, "domain %u (%s): %s%s, refs %u, paused %u, pages %lu of %lu", d->id,
             d->kind ? d->kind->name : "idle", domain_state_name(d->state),
             d->privileged ? ", privileged" : "", d->refs, d->pause_count, d->pages, d->max_pages);
-    log_msg(LOG_ERR, "  shutdown code %u, assists %02x, dirty CPUs %lx", d->shutdown_code,
+    log_msg(LOG_ERR, "  shutdown code %d, assists %02x, dirty CPUs %lx", d->shutdown_code,
             d->assist, d->dirty_cpus.bits);
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i])

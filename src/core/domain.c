@@ -21,6 +21,7 @@
 #include "core/sched.h"
 #include "core/timer.h"
 #include "core/vtime.h"
+#include "core/watchdog.h"
 #include "pure/cpupolicy.h"
 
 #define DIR_SHIFT   9
@@ -191,6 +192,7 @@ static void parts_destroy(struct domain *d)
         event_domain_fini(d);
     shared_info_free(d);
     domain_teardown_fini(d);
+    watchdog_domain_fini(d);
     page_zfree(d->vcpu, d->max_vcpus * sizeof(struct vcpu *));
     page_zfree(d->memory_map, sizeof(*d->memory_map));
     page_zfree(d->cpu_policy, sizeof(*d->cpu_policy));
@@ -221,6 +223,7 @@ int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, bool
     d->privileged = privileged;
     d->state = DOMAIN_BUILDING;
     d->pause_count = 1;
+    d->shutdown_code = DOMAIN_CODE_NONE;
     d->page_list = PAGE_LINK_END;
     lock_init(&d->lock, RANK_DOMAIN);
     rc = dir_insert(d);
@@ -374,6 +377,7 @@ int domain_resume(struct domain *d)
     if (d->state == DOMAIN_SHUTDOWN) {
         d->state = DOMAIN_ALIVE;
         d->was_shut_down = false;
+        d->shutdown_code = DOMAIN_CODE_NONE;
         vcpus_unpause(d);
         rc = 0;
     }
@@ -405,17 +409,34 @@ static NORETURN void hardware_shutdown(u32 reason)
     domain_machine_restart();
 }
 
+/* Lock held. */
+static void latch_code(struct domain *d, u32 code)
+{
+    if (d->shutdown_code == DOMAIN_CODE_NONE)
+        d->shutdown_code = code;
+}
+
+void domain_latch_shutdown_code(struct domain *d, u32 code)
+{
+    lock_acquire(&d->lock);
+    latch_code(d, code);
+    lock_release(&d->lock);
+}
+
 void domain_shutdown(struct domain *d, u32 reason)
 {
     bool first;
 
-    if (d == domain_hardware)
-        hardware_shutdown(reason);
     lock_acquire(&d->lock);
     first = d->state < DOMAIN_SHUTDOWN;
+    if (first)
+        latch_code(d, reason);
+    if (d == domain_hardware) {
+        lock_release(&d->lock);
+        hardware_shutdown(d->shutdown_code);
+    }
     if (first) {
         d->state = DOMAIN_SHUTDOWN;
-        d->shutdown_code = reason;
         d->was_shut_down = true;
         vcpus_pause(d);
     }

@@ -21,11 +21,13 @@ struct pv_domain;
 
 enum domain_state { DOMAIN_BUILDING, DOMAIN_ALIVE, DOMAIN_SHUTDOWN, DOMAIN_DYING, DOMAIN_DEAD };
 
+#define DOMAIN_CODE_NONE (~0u)
+
 struct domain {
     domid_t id;
     bool privileged;
     enum domain_state state;
-    u32 shutdown_code;
+    u32 shutdown_code;   /* SHUTDOWN_; DOMAIN_CODE_NONE until it or the guest's wish is known */
     u32 refs;            /* atomic; last put frees */
     u32 pause_count;     /* atomic */
     struct domain *next; /* on the list of those whose last reference is gone */
@@ -51,11 +53,12 @@ struct domain {
     u32 tool_pauses; /* domctl pauses, included in pause_count */
     u32 tsc_mode;    /* XEN_DOMCTL settscinfo, as given */
     u32 tsc_incarnation;
-    bool was_shut_down;               /* shutdown_code is valid, also when DYING */
-    bool relinquished;                /* teardown is over; others may still hold references */
-    struct domain_map *memory_map;    /* what memory_map tells the guest; NULL: not set */
-    struct cpu_policy *cpu_policy;    /* NULL: the kind's default */
-    struct domain_teardown *teardown; /* core/domain_teardown.c; NULL while alive */
+    bool was_shut_down;                 /* shutdown_code is valid, also when DYING */
+    bool relinquished;                  /* teardown is over; others may still hold references */
+    struct domain_map *memory_map;      /* what memory_map tells the guest; NULL: not set */
+    struct cpu_policy *cpu_policy;      /* NULL: the kind's default */
+    struct domain_watchdogs *watchdogs; /* core/watchdog.c; NULL until used */
+    struct domain_teardown *teardown;   /* core/domain_teardown.c; NULL while alive */
     struct evtchn_domain *evt;
     struct grant_table *grants;
     struct pirq_domain *pirq;
@@ -139,9 +142,13 @@ int domain_resume(struct domain *d) MUST_CHECK;
 int domain_destroy_step(struct domain *d) MUST_CHECK;
 /* For the last domain_put: releases what the teardown kept. */
 void domain_teardown_fini(struct domain *d);
-/* The guest shut itself down, or is shut down: SHUTDOWN_ code. Tells dom0; dom0's own acts on the
- * machine. */
+/*
+ * The guest shut itself down, or is shut down: SHUTDOWN_ code, unless the guest has latched another
+ * one. Tells dom0; dom0's own acts on the machine.
+ */
 void domain_shutdown(struct domain *d, u32 reason);
+/* What the coming shutdown will be called; the first wish counts. */
+void domain_latch_shutdown_code(struct domain *d, u32 code);
 /* Crashes the current vCPU's domain, or any: named reason in the log, dump, SHUTDOWN_crash. */
 void domain_crash(struct domain *d, const char *f, ...) PRINTF_LIKE(2, 3);
 

@@ -372,9 +372,11 @@ void event_move_info(struct vcpu *v, struct vcpu_info *to)
 
 /* Polling. */
 
-bool event_port_pending(const struct domain *d, u32 port)
+int event_port_pending(const struct domain *d, u32 port)
 {
-    return port < EVTCHN_PORTS_MAX && evtchn_2l_pending(d->shared_info, port);
+    if (evtchn_state(evtchn_read(d->evt, port)) <= EVTCHN_RESERVED)
+        return -EINVAL;
+    return evtchn_2l_pending(d->shared_info, port);
 }
 
 void event_poll_begin(struct vcpu *v, u32 port)

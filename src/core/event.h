@@ -50,8 +50,8 @@ void event_move_info(struct vcpu *v, struct vcpu_info *to);
 /* EVENT_CHANNEL_OP, called by the hypercall table. cmd EVTCHNOP_, arg guest address. */
 long abi_event_channel_op(u64 cmd, u64 arg);
 
-/* SCHEDOP_poll's test: is this port pending? False for numbers beyond the ABI's. */
-bool event_port_pending(const struct domain *d, u32 port);
+/* SCHEDOP_poll's test: 1 when this port is pending, 0 when not, -EINVAL when it is not bound. */
+int event_port_pending(const struct domain *d, u32 port);
 /*
  * The current vCPU v blocks until `port` (0: any port) becomes pending, even masked. Begin, then
  * look at the ports, then either sleep or end: an event between the look and the sleep ends the

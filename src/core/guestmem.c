@@ -16,8 +16,6 @@ bool guestmem_range_ok(const void *p, size_t n)
     u64 a = (u64)p;
 
     /* The lower half, or what lies above the hypervisor; no wrapping, nothing non-canonical. */
-    if (n == 0)
-        return true;
     return a + n >= a && (a + n <= CANONICAL_LOW_END || a >= HV_VIRT_END);
 }
 
@@ -25,6 +23,8 @@ bool guestmem_copy_in(void *dst, const void *guest_src, size_t n)
 {
     size_t left;
 
+    if (n == 0)
+        return true;
     if (!guestmem_range_ok(guest_src, n))
         return false;
     left = entry_copy(dst, guest_src, n);
@@ -38,10 +38,10 @@ bool guestmem_copy_in(void *dst, const void *guest_src, size_t n)
 
 bool guestmem_copy_out(void *guest_dst, const void *src, size_t n)
 {
-    return guestmem_range_ok(guest_dst, n) && entry_copy(guest_dst, src, n) == 0;
+    return n == 0 || (guestmem_range_ok(guest_dst, n) && entry_copy(guest_dst, src, n) == 0);
 }
 
 bool guestmem_clear(void *guest_dst, size_t n)
 {
-    return guestmem_range_ok(guest_dst, n) && entry_clear(guest_dst, n) == 0;
+    return n == 0 || (guestmem_range_ok(guest_dst, n) && entry_clear(guest_dst, n) == 0);
 }

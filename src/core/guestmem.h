@@ -2,7 +2,7 @@
 /*
  * The one door to memory a guest named by virtual address: of the current vCPU, in its current
  * tables. Each byte is read once; a fault gives false (callers answer -EFAULT). Addresses inside
- * the hypervisor's range are refused.
+ * the hypervisor's range are refused, unless there is nothing to copy.
  */
 #ifndef CORE_GUESTMEM_H
 #define CORE_GUESTMEM_H
@@ -13,8 +13,8 @@ bool guestmem_copy_in(void *dst, const void *guest_src, size_t n) MUST_CHECK;
 bool guestmem_copy_out(void *guest_dst, const void *src, size_t n) MUST_CHECK;
 bool guestmem_clear(void *guest_dst, size_t n) MUST_CHECK;
 /*
- * True when [p, p+n) is empty, or canonical and outside the hypervisor's range. Says nothing about
- * mappings.
+ * True when [p, p+n) is canonical and outside the hypervisor's range, also where it is empty. Says
+ * nothing about mappings.
  */
 bool guestmem_range_ok(const void *p, size_t n) MUST_CHECK;
 
