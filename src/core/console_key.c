@@ -159,7 +159,7 @@ void console_init_irq(void)
     }
     if (isa)
         log_msg(LOG_WARN, "console: serial interrupt %u is not to be had, polling", isa);
-    timer_setup(&poll_timer, serial_poll, NULL, 0);
+    timer_setup(&poll_timer, serial_poll, NULL);
     timer_set(&poll_timer, clock_now() + POLL_NS);
 }
 

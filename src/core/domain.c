@@ -210,7 +210,7 @@ int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, bool
     int rc;
 
     if (privileged) /* the first one, at boot */
-        timer_setup(&reap_timer, reap, NULL, cpu_id());
+        timer_setup(&reap_timer, reap, NULL);
 
     if (id >= DOMID_FIRST_RESERVED || max_vcpus == 0 || max_vcpus > MAX_VCPUS)
         return -EINVAL;

@@ -61,7 +61,7 @@ int pirq_domain_init(struct domain *d)
     lock_init(&t->lock, RANK_PIRQ);
     for (i = 0; i < PIRQ_MAX; i++) {
         t->pirq[i].d = d;
-        timer_setup(&t->pirq[i].unmask, rest_over, &t->pirq[i], 0);
+        timer_setup(&t->pirq[i].unmask, rest_over, &t->pirq[i]);
     }
     d->pirq = t;
     return 0;

@@ -109,7 +109,7 @@ static void sched_init_this(void)
     credit_queue_init(&c->queue, cpu);
     c->idle = v;
     c->idle_since = clock_now();
-    timer_setup(&c->slice, sched_slice_fire, NULL, cpu);
+    timer_setup(&c->slice, sched_slice_fire, NULL);
     sched_queue[cpu] = &c->queue;
     cpu_info()->vcpu = v;
     cpu_info()->guest_ctx = NULL;

@@ -5,6 +5,10 @@
  * Each CPU has a heap of deadlines. A timer always goes onto the queue of the CPU that sets it, so
  * an alarm is only ever programmed by its own CPU; other CPUs may take timers away, which at most
  * makes an alarm ring for nothing. Functions run without the lock.
+ *
+ * Two CPUs may set one timer at the same time, each under its own queue's lock: the word that says
+ * on which queue it is goes from 0 by compare-and-swap, so one of them puts it onto a queue and the
+ * other takes it off there first.
  */
 #include "core/timer.h"
 
@@ -31,9 +35,9 @@ void timer_init_cpu(void)
     c->alarm = 0;
 }
 
-void timer_setup(struct timer *t, void (*fn)(void *), void *arg, u32 cpu)
+void timer_setup(struct timer *t, void (*fn)(void *), void *arg)
 {
-    *t = (struct timer){.fn = fn, .arg = arg, .cpu = cpu};
+    *t = (struct timer){.fn = fn, .arg = arg};
 }
 
 /* Own CPU, lock held: the alarm follows the earliest deadline. */
@@ -51,14 +55,16 @@ static void timer_program(struct timer_cpu *c)
 /* Takes t off whatever queue it is on. */
 static void timer_take(struct timer *t)
 {
-    while (atomic_load_acquire(&t->queued)) {
-        struct timer_cpu *c = &timer_cpus[READ_ONCE(t->cpu)];
+    u32 on;
+
+    while ((on = atomic_load_acquire(&t->queued)) != 0) {
+        struct timer_cpu *c = &timer_cpus[on - 1];
 
         lock_acquire(&c->lock);
         /* It may have fired or moved while we waited for the lock. */
-        if (t->queued && &timer_cpus[t->cpu] == c) {
+        if (atomic_load(&t->queued) == on) {
             timerq_remove(&c->queue, &t->node);
-            t->queued = false;
+            atomic_store_release(&t->queued, 0u);
         }
         lock_release(&c->lock);
     }
@@ -66,23 +72,29 @@ static void timer_take(struct timer *t)
 
 void timer_set(struct timer *t, u64 deadline)
 {
-    u32 cpu = cpu_id();
-    struct timer_cpu *c = &timer_cpus[cpu];
+    u32 self = cpu_id() + 1, on;
+    struct timer_cpu *c = &timer_cpus[self - 1];
 
     if (deadline == 0)
         deadline = 1; /* 0 means "none" to the alarm */
-    if (READ_ONCE(t->queued) && READ_ONCE(t->cpu) != cpu)
-        timer_take(t);
-    lock_acquire(&c->lock);
-    if (t->queued) {
-        if (t->node.deadline == deadline) {
-            lock_release(&c->lock);
-            return;
+    for (;;) {
+        on = atomic_load_acquire(&t->queued);
+        if (on != 0 && on != self)
+            timer_take(t);
+        lock_acquire(&c->lock);
+        on = 0;
+        if (likely(atomic_cmpxchg(&t->queued, &on, self)))
+            break;
+        if (on == self) {
+            if (t->node.deadline == deadline) {
+                lock_release(&c->lock);
+                return;
+            }
+            timerq_remove(&c->queue, &t->node);
+            break;
         }
-        timerq_remove(&c->queue, &t->node);
+        lock_release(&c->lock); /* another CPU set it meanwhile */
     }
-    t->cpu = cpu;
-    t->queued = true;
     timerq_insert(&c->queue, &t->node, deadline);
     timer_program(c);
     lock_release(&c->lock);
@@ -91,7 +103,7 @@ void timer_set(struct timer *t, u64 deadline)
 void timer_stop(struct timer *t)
 {
     struct timer_cpu *c = &timer_cpus[cpu_id()];
-    bool here = READ_ONCE(t->queued) && READ_ONCE(t->cpu) == cpu_id();
+    bool here = atomic_load(&t->queued) == cpu_id() + 1;
 
     timer_take(t);
     if (here) {
@@ -117,9 +129,11 @@ void timer_stop_sync(struct timer *t)
 
 void timer_migrate(struct timer *t, u32 cpu)
 {
+    u32 on = atomic_load(&t->queued);
+
     ASSERT(cpu == cpu_id());
-    if (READ_ONCE(t->queued) && READ_ONCE(t->cpu) != cpu)
-        timer_set(t, t->node.deadline);
+    if (on != 0 && on != cpu + 1)
+        timer_set(t, READ_ONCE(t->node.deadline));
 }
 
 void timer_run(void)
@@ -135,7 +149,7 @@ void timer_run(void)
 
         /* In this order: who finds it off the queue finds it running (timer_stop_sync). */
         atomic_store_release(&c->running, t);
-        atomic_store_release(&t->queued, false);
+        atomic_store_release(&t->queued, 0u);
         lock_release(&c->lock);
         t->fn(t->arg);
         atomic_store_release(&c->running, (struct timer *)NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Hypervisor timers: per-CPU deadline queues over pure/timerq.c and the CPU's alarm. Lock
- * RANK_TIMER per CPU inside. A timer is set by one CPU at a time; stopping may race with firing.
+ * RANK_TIMER per CPU inside. Setting, stopping and firing may race on any CPUs: the last to get
+ * hold of the timer has its way.
  */
 #ifndef CORE_TIMER_H
 #define CORE_TIMER_H
@@ -12,13 +13,12 @@ struct timer {
     struct timerq_node node;
     void (*fn)(void *arg); /* in the CPU's timer interrupt, no lock held */
     void *arg;
-    u32 cpu; /* queue it is on or was last on */
-    bool queued;
+    u32 queued; /* CPU + 1 whose queue it is on; 0: none. Changes under that queue's lock */
 };
 
 /* Each CPU before its first alarm. */
 void timer_init_cpu(void);
-void timer_setup(struct timer *t, void (*fn)(void *), void *arg, u32 cpu);
+void timer_setup(struct timer *t, void (*fn)(void *), void *arg);
 /*
  * Absolute ns; replaces an earlier deadline. The timer goes onto the calling CPU's queue, and so
  * fires here: no other CPU has to be told.

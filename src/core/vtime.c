@@ -87,9 +87,9 @@ int vtime_vcpu_init(struct vcpu *v)
     t->state = RUNSTATE_offline;
     t->since = t->last_tick = clock_now();
     t->period = VTIME_PERIOD_DEFAULT;
-    timer_setup(&t->single, vtime_single_fire, v, 0);
-    timer_setup(&t->periodic, vtime_periodic_fire, v, 0);
-    timer_setup(&t->poll, vtime_poll_fire, v, 0);
+    timer_setup(&t->single, vtime_single_fire, v);
+    timer_setup(&t->periodic, vtime_periodic_fire, v);
+    timer_setup(&t->poll, vtime_poll_fire, v);
     v->time = t;
     return 0;
 }

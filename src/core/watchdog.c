@@ -34,7 +34,7 @@ static int watchdog_create(struct domain *d)
     if (w == NULL)
         return -ENOMEM;
     for (i = 0; i < WATCHDOGS; i++)
-        timer_setup(&w->timer[i], watchdog_bites, d, 0);
+        timer_setup(&w->timer[i], watchdog_bites, d);
     lock_acquire(&d->lock);
     if (d->watchdogs == NULL) {
         d->watchdogs = w;

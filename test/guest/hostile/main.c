@@ -94,9 +94,55 @@ static void failed_exchange(void)
     page_free(t);
 }
 
+/* One vCPU's timer set from two processors at once. */
+#define TIMER_ROUNDS 20000
+
+static volatile bool two_started, two_over;
+
+static void set_timer(unsigned int rounds)
+{
+    struct vcpu_set_periodic_timer p = {.period_ns = 1000000};
+
+    while (rounds--) {
+        p.period_ns = 1000000 + rounds % 7 * 1000;
+        vcpu_op(VCPUOP_set_periodic_timer, 0, &p);
+    }
+}
+
+static void second(void *arg)
+{
+    (void)arg;
+    two_started = true;
+    while (!two_over)
+        set_timer(10);
+    vcpu_stop(1);
+}
+
+static void timer_from_two(void)
+{
+    struct vcpu_set_singleshot_timer single = {.flags = 0};
+    int port = evtchn_virq(VIRQ_TIMER, 0);
+    uint32_t before;
+
+    check(port > 0, "timer bound");
+    check_eq("second vCPU", vcpu_start(1, second, NULL), 0);
+    while (!two_started)
+        sched_op(SCHEDOP_yield, NULL);
+    set_timer(TIMER_ROUNDS);
+    two_over = true;
+    check(vcpu_wait_down(1, 5000), "second vCPU is down");
+    check_eq("timer stopped", vcpu_op(VCPUOP_stop_periodic_timer, 0, NULL), 0);
+    event_wait((uint32_t)port, event_count[0][port] + 1, 10);
+    before = event_count[0][port];
+    single.timeout_abs_ns = now() + 5000000;
+    check_eq("one more", vcpu_op(VCPUOP_set_singleshot_timer, 0, &single), 0);
+    check(event_wait((uint32_t)port, before + 1, 2000), "the timer still rings");
+}
+
 void test_main(const char *args)
 {
     (void)args;
     failed_exchange();
     contexts();
+    timer_from_two();
 }
