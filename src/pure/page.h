@@ -39,6 +39,8 @@ STATIC_ASSERT(sizeof(struct page) == 32, "the frame table's price is 32 bytes pe
 #define PTYPE_PINNED     (1ul << 59) /* the guest holds one type reference by a pin */
 #define PTYPE_VALIDATED  (1ul << 58) /* contents checked for the type */
 #define PTYPE_PARTIAL    (1ul << 57) /* (de)validation interrupted; page.cursor says where */
+#define PTYPE_TURN       (1ul << 32) /* bits 32 to 55: puts that were not the last, modulo 2^24 */
+#define PTYPE_TURN_SPILL (1ul << 56) /* always clear */
 #define PTYPE_COUNT_MASK ((1ul << 32) - 1)
 
 #endif

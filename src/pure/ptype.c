@@ -12,7 +12,9 @@
  * twice is harmless.
  *
  * `aux` is stored before the swap that makes the count zero, and read after one that makes it
- * non-zero; only the holder of the last reference can store it, so it belongs to the latest drop.
+ * non-zero. Between the store and the swap another user may come and go again, later than the stamp
+ * says; he leaves the count as it was but not the turns, which each put that is not the last
+ * advances: the swap fails and the stamp is taken anew. So it belongs to the latest drop.
  *
  * Left out: the contents of tables (pvpt_step.c) and of descriptor pages (the caller of SEG).
  */
@@ -92,14 +94,17 @@ void ptype_set_checked(struct page *pg)
 
 static ALWAYS_INLINE void put_type(struct page *pg)
 {
-    u64 x = atomic_load(&pg->type);
+    u64 x = atomic_load(&pg->type), n;
 
     ASSERT(ptype_level(x) == 0);
     do {
         ASSERT(x & PTYPE_COUNT_MASK);
+        n = x - 1;
         if ((x & PTYPE_COUNT_MASK) == 1)
             atomic_store(&pg->aux, ptype_port_clock());
-    } while (unlikely(!atomic_cmpxchg(&pg->type, &x, x - 1)));
+        else
+            n = (n + PTYPE_TURN) & ~PTYPE_TURN_SPILL;
+    } while (unlikely(!atomic_cmpxchg(&pg->type, &x, n)));
 }
 
 void ptype_put_type(struct page *pg)

@@ -20,9 +20,18 @@ mfn_t ptype_port_mfn(const struct page *pg)
     return MFN(1);
 }
 
+static void (*between)(void); /* another CPU, once, while the clock is being read */
+
 u32 ptype_port_clock(void)
 {
-    return atomic_load(&the_clock);
+    void (*other)(void) = between;
+    u32 t = atomic_load(&the_clock);
+
+    if (other) {
+        between = NULL;
+        other();
+    }
+    return t;
 }
 
 void ptype_port_flush(const struct page *pg, u32 stamp)
@@ -55,6 +64,39 @@ static void fresh(void)
     page = (struct page){.count = PAGE_ALLOCATED | 1, .owner = OWNER};
     the_clock = 10;
     released = flushes = 0;
+}
+
+/* The frame is mapped writable after a flush, and no more when this returns. */
+static void comes_and_goes(void)
+{
+    atomic_add_return(&the_clock, 5);
+    CHECK_EQ(ptype_get_type(&page, PTYPE_WRITABLE), 0);
+    atomic_add_return(&the_clock, 1);
+    ptype_put_type(&page);
+}
+
+TEST(stamp_of_the_latest_drop)
+{
+    fresh();
+    CHECK_EQ(ptype_get_type(&page, PTYPE_WRITABLE), 0);
+    between = comes_and_goes;
+    ptype_put_type(&page);
+    CHECK_EQ(page.type & PTYPE_COUNT_MASK, 0);
+    CHECK_EQ(page.aux, 16); /* not 10, when the last but one went */
+    CHECK_EQ(ptype_table_take(&page, PTYPE_L1), 0);
+    CHECK_EQ(last_stamp, 16);
+}
+
+TEST(turns_stay_in_their_field)
+{
+    u64 turns = PTYPE_TURN_SPILL - PTYPE_TURN; /* all ones */
+
+    fresh();
+    page.type = PTYPE_WRITABLE | PTYPE_VALIDATED | turns | 2;
+    ptype_put_type(&page);
+    CHECK_EQ(page.type, PTYPE_WRITABLE | PTYPE_VALIDATED | 1);
+    ptype_put_type(&page);
+    CHECK_EQ(page.type, PTYPE_WRITABLE | PTYPE_VALIDATED);
 }
 
 TEST(general_references)
