@@ -307,11 +307,16 @@ int pvpt_pin(struct pvpt_view *w, u64 mfn, unsigned int level, int *budget)
 int pvpt_unpin(struct pvpt_view *w, u64 mfn, struct page **leftover, int *budget)
 {
     struct page *pg = ptype_port_page(mfn);
+    bool pinned;
 
-    if (!pg || atomic_load(&pg->owner) != w->owner || !ptype_level(pg->type) ||
-        !(pg->type & PTYPE_PINNED))
-        return pvpt_refuse(w, -EINVAL, "the table is not pinned", 0, mfn);
-    ptype_table_mark(pg, 0, PTYPE_PINNED);
-    pvpt_table_put(pg, leftover, budget);
-    return 0;
+    /* With a reference it cannot become another domain's between two looks. */
+    if (!pg || !ptype_get_page(pg, w->owner))
+        return pvpt_refuse(w, -EINVAL, "the table is not the domain's frame", 0, mfn);
+    pinned = ptype_level(pg->type) && (pg->type & PTYPE_PINNED);
+    if (pinned) {
+        ptype_table_mark(pg, 0, PTYPE_PINNED);
+        pvpt_table_put(pg, leftover, budget);
+    }
+    ptype_put_page(pg);
+    return pinned ? 0 : pvpt_refuse(w, -EINVAL, "the table is not pinned", 0, mfn);
 }

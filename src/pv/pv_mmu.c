@@ -156,6 +156,20 @@ static NOINLINE void update_done(struct update_call *c)
         pv_mmu_domain_done(c->frames, c->frames_foreign);
 }
 
+/*
+ * Is pg a level 1 table of d's, whose lock is held? Then it stays one. A frame can leave d without
+ * the lock and be another domain's table, but no new owner gets it before the CPUs of d have
+ * answered a TLB flush; this one, which runs d, answers none between the two looks. So they must
+ * not be separated by anything that spins, and for a domain that does not run here a reference must
+ * be held (update_foreign).
+ */
+static ALWAYS_INLINE bool is_l1_of(const struct domain *d, const struct page *pg)
+{
+    return atomic_load(&pg->owner) == d->id &&
+           (atomic_load(&pg->type) & (PTYPE_MASK | PTYPE_VALIDATED)) ==
+               (PTYPE_L1 | PTYPE_VALIDATED);
+}
+
 /* MMU_MACHPHYS_UPDATE: the frame must be FD's. */
 static int update_m2p(const struct update_call *c, const struct mmu_update *u)
 {
@@ -203,11 +217,16 @@ static ALWAYS_INLINE void update_let_go(struct page **held)
 static NOINLINE int update_other(struct pvpt_view *w, struct domain *d, struct page *pg, u64 *slot,
                                  u64 val, unsigned int flags, struct page **held)
 {
-    unsigned int level = ptype_level(pg->type);
     int budget = PV_MMU_BUDGET, rc = pv_mmu_drain_locked(d, &budget);
+    unsigned int level;
 
     if (rc)
         return rc;
+    /* Only now: the drain may have waited for other CPUs. */
+    if (unlikely(atomic_load(&pg->owner) != w->owner))
+        return pvpt_refuse(w, -EINVAL, "the address is not in a frame of the tables' domain", val,
+                           page_mfn(pg).v);
+    level = ptype_level(pg->type);
     if (!level || !(pg->type & PTYPE_COUNT_MASK))
         return update_plain(w, pg, slot, val, held);
     if (!(pg->type & PTYPE_VALIDATED))
@@ -229,12 +248,26 @@ static ALWAYS_INLINE int update_one(struct pvpt_view *w, struct domain *d,
     if (unlikely(cmd > MMU_PT_UPDATE_NO_TRANSLATE))
         return pvpt_refuse(w, -ENOSYS, "unknown command in the low bits of the address", u->val,
                            u->ptr >> PAGE_SHIFT);
-    if (unlikely(!pg || pg->owner != w->owner))
-        return pvpt_refuse(w, -EINVAL, "the address is not in a frame of the tables' domain",
-                           u->val, u->ptr >> PAGE_SHIFT);
-    if (likely((pg->type & (PTYPE_MASK | PTYPE_VALIDATED)) == (PTYPE_L1 | PTYPE_VALIDATED)))
+    if (unlikely(!pg))
+        return pvpt_refuse(w, -EINVAL, "the address is not RAM", u->val, u->ptr >> PAGE_SHIFT);
+    if (likely(is_l1_of(d, pg)))
         return pvpt_l1_update(w, slot, u->val, flags);
     return update_other(w, d, pg, slot, u->val, flags, held);
+}
+
+/* The same for tables of a domain that does not run here. */
+static NOINLINE int update_foreign(struct pvpt_view *w, struct domain *d,
+                                   const struct mmu_update *u, struct page **held)
+{
+    struct page *pg = ptype_port_page(u->ptr >> PAGE_SHIFT);
+    int rc;
+
+    if (!pg || !ptype_get_page(pg, w->owner))
+        return pvpt_refuse(w, -EINVAL, "the address is not in a frame of the tables' domain",
+                           u->val, u->ptr >> PAGE_SHIFT);
+    rc = update_one(w, d, u, held);
+    ptype_put_page(pg);
+    return rc;
 }
 
 /*
@@ -263,7 +296,8 @@ static ALWAYS_INLINE int update_chunk(struct update_call *c, const struct mmu_up
         if (unlikely((u[i].ptr & 7) == MMU_MACHPHYS_UPDATE)) {
             rc = update_m2p(c, &u[i]);
         } else {
-            rc = update_one(&w, d, &u[i], &held);
+            rc = likely(!c->tables_foreign) ? update_one(&w, d, &u[i], &held)
+                                            : update_foreign(&w, d, &u[i], &held);
             held_at = u[i].ptr & PAGE_MASK;
         }
         if (unlikely(rc)) {
@@ -351,11 +385,11 @@ static ALWAYS_INLINE bool update_short(const u64 *req)
                  !entry_load_u64(&req[0], &ptr) || !entry_load_u64(&req[1], &val)))
         return false;
     pg = ptype_port_page(ptr >> PAGE_SHIFT);
-    if (unlikely(!pg || pg->owner != d->id || (ptr & 7)))
+    if (unlikely(!pg || (ptr & 7)))
         return false;
     pv_mmu_view(&w, d, d->id);
     lock_acquire(&d->pv->mmu_lock);
-    if (likely((pg->type & (PTYPE_MASK | PTYPE_VALIDATED)) == (PTYPE_L1 | PTYPE_VALIDATED)))
+    if (likely(is_l1_of(d, pg)))
         rc = pvpt_l1_update(&w, hmap_direct(ptr), val, 0);
     lock_release(&d->pv->mmu_lock);
     return likely(!rc);
@@ -516,10 +550,7 @@ static u64 *grant_slot(const struct vcpu *v, u64 where, bool pte)
     if (!pte)
         return v->pv->cr3_kernel ? pv_mmu_find_l1(v->pv->cr3_kernel, where, NULL) : NULL;
     pg = ptype_port_page(where >> PAGE_SHIFT);
-    if (!pg || pg->owner != v->domain->id || (where & 7) ||
-        (pg->type & (PTYPE_MASK | PTYPE_VALIDATED)) != (PTYPE_L1 | PTYPE_VALIDATED))
-        return NULL;
-    return hmap_direct(where);
+    return pg && !(where & 7) && is_l1_of(v->domain, pg) ? hmap_direct(where) : NULL;
 }
 
 int pv_mmu_grant_map(struct vcpu *v, u64 where, bool pte, u64 val, u16 frames)
