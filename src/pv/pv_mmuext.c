@@ -225,6 +225,17 @@ static int ext_one(struct ext_call *c, const struct mmuext_op *op)
     }
 }
 
+/* What is left to take apart, to the end. -ERESTART: preempted. */
+static int ext_settle(struct ext_call *c)
+{
+    while (unlikely(READ_ONCE(c->d->pv->mmu_leftover))) {
+        c->budget = PV_MMU_BUDGET;
+        if (pv_mmu_drain(c->d, &c->budget) && hypercall_preempt())
+            return -ERESTART;
+    }
+    return 0;
+}
+
 /* One operation and what it leaves to take apart. -ERESTART: preempted; *finished: it is done. */
 static int ext_run_one(struct ext_call *c, const struct mmuext_op *op, bool *finished)
 {
@@ -238,12 +249,7 @@ static int ext_run_one(struct ext_call *c, const struct mmuext_op *op, bool *fin
     if (rc)
         return rc;
     *finished = true;
-    while (unlikely(READ_ONCE(c->d->pv->mmu_leftover))) {
-        c->budget = PV_MMU_BUDGET;
-        if (pv_mmu_drain(c->d, &c->budget) && hypercall_preempt())
-            return -ERESTART;
-    }
-    return 0;
+    return ext_settle(c);
 }
 
 /* The list from its first operation; *i is how many are done. */
@@ -251,12 +257,9 @@ static int ext_run(struct ext_call *c, u64 ops, u32 nr, u32 *i)
 {
     struct mmuext_op op;
     bool finished;
-    int rc = 0;
-
     /* A continuation may have nothing left but what its last operation owes. */
-    c->budget = PV_MMU_BUDGET;
-    if (unlikely(pv_mmu_drain(c->d, &c->budget)))
-        rc = hypercall_preempt() ? -ERESTART : 0;
+    int rc = ext_settle(c);
+
     while (*i < nr && !rc) {
         if (unlikely(!guestmem_copy_in(&op, (const void *)(ops + *i * sizeof(op)), sizeof(op))))
             return -EFAULT;
