@@ -315,8 +315,9 @@ static void load_syscall(u32 cpu)
     insn_wrmsr(MSR_CSTAR, stub + 32);
     insn_wrmsr(MSR_SFMASK,
                RFLAGS_VM | RFLAGS_RF | RFLAGS_NT | RFLAGS_DF | RFLAGS_IF | RFLAGS_TF | RFLAGS_AC);
-    if (cpu_features.intel) {
-        insn_wrmsr(MSR_SYSENTER_CS, 0); /* SYSENTER gives #GP: PV never offers it */
+    /* SYSENTER gives #GP, whatever the firmware left there and whose processor it is. */
+    if (cpu_features.sep) {
+        insn_wrmsr(MSR_SYSENTER_CS, 0);
         insn_wrmsr(MSR_SYSENTER_EIP, 0);
     }
 }

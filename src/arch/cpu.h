@@ -29,6 +29,8 @@ struct cpu_info {
     u32 cpu_id;            /* 0 .. cpu_count()-1, dense */
     u32 work;              /* WORK_ bits, atomic */
     u64 scratch;           /* syscall stub's home for the guest's stack pointer */
+    u64 rax, rbx, rdx;     /* the guest's, while the short paths use the registers */
+    u64 unused;
     u64 irq_count;         /* interrupts taken, statistics */
     u64 nmi_count;
 };

@@ -116,7 +116,8 @@ entry_iret:
     jne entry_restore
     mov %rsp, %rdi
     call upcall_deliver_event
-    jmp entry_restore                   /* the upcall masked events */
+    cmpl $0, CI_WORK(%rsp)              /* it could not be delivered: the domain ends */
+    je entry_restore                    /* the upcall masked events */
 
 2:  call upcall_exit_work
     mov %rsp, %rax                      /* the frame is cpu_info.guest still */

@@ -16,6 +16,9 @@ void offsets(void)
     DEFINE(CI_CTX, offsetof(struct cpu_info, guest_ctx));
     DEFINE(CI_WORK, offsetof(struct cpu_info, work));
     DEFINE(CI_SCRATCH, offsetof(struct cpu_info, scratch));
+    DEFINE(CI_RAX, offsetof(struct cpu_info, rax));
+    DEFINE(CI_RBX, offsetof(struct cpu_info, rbx));
+    DEFINE(CI_RDX, offsetof(struct cpu_info, rdx));
     DEFINE(REGS_R15, offsetof(struct cpu_regs, r15));
     DEFINE(REGS_R14, offsetof(struct cpu_regs, r14));
     DEFINE(REGS_R13, offsetof(struct cpu_regs, r13));

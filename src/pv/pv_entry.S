@@ -12,7 +12,10 @@
  */
 #include "arch/asm.h"
 
-/* A field of cpu_info, or of its register frame, while rsp == T. */
+/*
+ * A field of cpu_info, or of its register frame, while rsp == T. A fault's own frame goes below T
+ * too, over the register frame: what must outlive one is kept in the fields above (CI_RAX, ...).
+ */
 #define T(f) ((f)-CI_GUEST_SIZE)(%rsp)
 
 #define HYPERCALL_IRET 23
@@ -39,14 +42,14 @@
     .section .text.entry, "ax"
 
 FUNC(upcall_syscall_entry)
-    mov %rax, T(REGS_RAX)
+    mov %rax, T(CI_RAX)
     mov T(CI_CTX), %rax
     cmpl $0, PV_KERNEL_MODE(%rax)
     jne syscall_from_kernel
 
     /* System call of the guest's user. */
-    mov %rbx, T(REGS_RBX)
-    mov %rdx, T(REGS_RDX)
+    mov %rbx, T(CI_RBX)
+    mov %rdx, T(CI_RDX)
     mov PV_INFO(%rax), %rdx
     cmpb $0, 1(%rdx)                    /* events masked in user mode: unusual */
     jne syscall_slow
@@ -71,9 +74,9 @@ FUNC(upcall_syscall_entry)
     and $~FLAGS_DROP_BOUNCE, %r11
     lea -56(%rbx), %rdx
     mov %rdx, T(CI_SCRATCH)
-    mov T(REGS_RAX), %rax
-    mov T(REGS_RBX), %rbx
-    mov T(REGS_RDX), %rdx
+    mov T(CI_RAX), %rax
+    mov T(CI_RBX), %rbx
+    mov T(CI_RDX), %rdx
     mov T(CI_SCRATCH), %rsp
     sysretq
     EXTABLE(1b, syscall_stack_fault)
@@ -85,9 +88,9 @@ FUNC(upcall_syscall_entry)
     EXTABLE(7b, syscall_stack_fault)
 
 syscall_slow:
-    mov T(REGS_RAX), %rax
-    mov T(REGS_RBX), %rbx
-    mov T(REGS_RDX), %rdx
+    mov T(CI_RAX), %rax
+    mov T(CI_RBX), %rbx
+    mov T(CI_RDX), %rdx
     PUSH_FRAME SEL_GUEST_CS64
     SAVE_GPRS
     cld
@@ -96,9 +99,9 @@ syscall_slow:
     jmp entry_return_guest
 
 syscall_stack_fault:
-    mov T(REGS_RAX), %rax
-    mov T(REGS_RBX), %rbx
-    mov T(REGS_RDX), %rdx
+    mov T(CI_RAX), %rax
+    mov T(CI_RBX), %rbx
+    mov T(CI_RDX), %rdx
     PUSH_FRAME SEL_GUEST_CS64
     SAVE_GPRS
     mov %rsp, %rdi
@@ -106,9 +109,9 @@ syscall_stack_fault:
     jmp entry_return_guest
 
 syscall_from_kernel:
-    cmpl $HYPERCALL_IRET, T(REGS_RAX)
+    cmpl $HYPERCALL_IRET, T(CI_RAX)
     je iret_fast
-    mov T(REGS_RAX), %rax
+    mov T(CI_RAX), %rax
 
     /*
      * Hypercall. C keeps rbx, rbp and r12 to r15, so they are stored only when something more than
@@ -166,7 +169,7 @@ hypercall_full:
      */
 iret_fast:
     mov T(CI_SCRATCH), %rcx
-    mov %rdx, T(REGS_RDX)
+    mov %rdx, T(CI_RDX)
     mov PV_INFO(%rax), %rdx
     cmpb $0, (%rdx)                     /* an event is due, or nearly */
     jne iret_slow
@@ -213,7 +216,7 @@ iret_fast:
     /* An event raised since the look above comes with an interrupt or is found at the next exit. */
     mov T(REGS_RAX), %rax
     mov T(REGS_RCX), %rcx
-    mov T(REGS_RDX), %rdx
+    mov T(CI_RDX), %rdx
     mov T(REGS_R11), %r11
     sub $(CI_GUEST_SIZE - REGS_RIP), %rsp
     jmp entry_iret
@@ -227,7 +230,7 @@ iret_fast:
     EXTABLE(8b, iret_slow)
 
 iret_slow:
-    mov T(REGS_RDX), %rdx
+    mov T(CI_RDX), %rdx
     mov $HYPERCALL_IRET, %eax
     PUSH_FRAME SEL_GUEST_CS64
     SAVE_GPRS
