@@ -69,7 +69,8 @@ static long context_step(struct vcpu *v, struct vcpu_guest_context *ctx)
     long rc;
 
     lock_acquire(&d->lock);
-    rc = d->kind->hypercall_context(v, ctx, true);
+    /* The teardown does not come back for tables a vCPU gets later. */
+    rc = d->state < DOMAIN_DYING ? d->kind->hypercall_context(v, ctx, true) : -ESRCH;
     lock_release(&d->lock);
     return rc;
 }
