@@ -31,7 +31,7 @@ struct cpu_info {
     u64 scratch;           /* syscall stub's home for the guest's stack pointer */
     u64 rax, rbx, rdx;     /* the guest's, while the short paths use the registers */
     u64 unused;
-    u64 irq_count;         /* interrupts taken, statistics */
+    u64 irq_count; /* interrupts taken, statistics */
     u64 nmi_count;
 };
 /* The end of `guest` is where the CPU's stack pointer is loaded on an entry from ring 3. */
