@@ -33,6 +33,8 @@ struct cpu_info {
     u64 unused;
     u64 irq_count; /* interrupts taken, statistics */
     u64 nmi_count;
+    u64 fixup_vector; /* of the last fault of ours that the fix-up table solved; and its code */
+    u64 fixup_error;
 };
 /* The end of `guest` is where the CPU's stack pointer is loaded on an entry from ring 3. */
 STATIC_ASSERT((sizeof(struct cpu_info) - sizeof(struct cpu_regs)) % 16 == 0,

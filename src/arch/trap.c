@@ -31,6 +31,8 @@ void trap_hypervisor(struct cpu_regs *regs)
 
     if (to == 0)
         upcall_fatal_trap(regs);
+    cpu_info()->fixup_vector = regs->vector;
+    cpu_info()->fixup_error = regs->error_code;
     regs->rip = to;
 }
 

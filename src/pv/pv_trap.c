@@ -40,44 +40,12 @@ struct bounce {
     bool mask_events;
     bool has_error;
     u32 error;
-    bool segments; /* failsafe: DS ES FS GS between R11 and RIP */
 };
 
-static u64 selector_of(u32 which)
-{
-    u64 s;
-
-    switch (which) {
-    case 0:
-        __asm__("mov %%ds, %0" : "=r"(s));
-        break;
-    case 1:
-        __asm__("mov %%es, %0" : "=r"(s));
-        break;
-    case 2:
-        __asm__("mov %%fs, %0" : "=r"(s));
-        break;
-    default:
-        __asm__("mov %%gs, %0" : "=r"(s));
-        break;
-    }
-    return s & 0xffff;
-}
-
-/* Words of a frame below the return state: RCX, R11, an error code, four selectors. */
+/* Words of a frame: RCX, R11, an error code, the return state. */
 static ALWAYS_INLINE u32 frame_words(const struct bounce *b)
 {
-    return 7u + (b->has_error ? 1 : 0) + (b->segments ? 4 : 0);
-}
-
-static bool push_segments(u64 sp)
-{
-    u32 i;
-
-    for (i = 0; i < 4; i++)
-        if (!entry_store_u64(sp + i * 8, selector_of(i)))
-            return false;
-    return true;
+    return 7u + (b->has_error ? 1 : 0);
 }
 
 /* Writes the frame at sp upwards. cs and rflags as the guest shall see them. */
@@ -87,10 +55,6 @@ static ALWAYS_INLINE bool push_frame(const struct cpu_regs *regs, const struct b
     bool ok = entry_store_u64(sp, regs->rcx) && entry_store_u64(sp + 8, regs->r11);
 
     sp += 16;
-    if (b->segments) {
-        ok = ok && push_segments(sp);
-        sp += 32;
-    }
     if (b->has_error) {
         ok = ok && entry_store_u64(sp, b->error);
         sp += 8;
@@ -182,11 +146,9 @@ void pv_set_syscall(struct pv_vcpu *pv, u64 address, bool mask_events)
     pv->syscall_mask_events = mask_events && address != 0 && pv_canonical(address);
 }
 
-static NOINLINE void bounce_callback(struct cpu_regs *regs, const struct pv_callback *cb,
-                                     bool segments)
+static NOINLINE void bounce_callback(struct cpu_regs *regs, const struct pv_callback *cb)
 {
-    struct bounce b = {
-        .address = cb->address, .mask_events = cb->mask_events, .segments = segments};
+    struct bounce b = {.address = cb->address, .mask_events = cb->mask_events};
 
     bounce_create(regs, &b);
 }
@@ -196,7 +158,7 @@ void upcall_deliver_event(struct cpu_regs *regs)
     struct pv_callback cb = pv_current()->event;
 
     cb.mask_events = true;
-    bounce_callback(regs, &cb, false);
+    bounce_callback(regs, &cb);
 }
 
 void pv_deliver_nmi(struct vcpu *v, struct cpu_regs *regs)
@@ -213,21 +175,14 @@ void pv_deliver_nmi(struct vcpu *v, struct cpu_regs *regs)
     bounce_create(regs, &b);
 }
 
-/* The state the guest asked to return to does not load: its failsafe handler sorts it out. */
+/*
+ * The state the guest asked to return to does not load: it gets the processor's exception, with
+ * that state. Its failsafe callback has nothing to do here: data segments that do not load become
+ * null when the vCPU is switched in (pv_domain.c).
+ */
 void upcall_iret_fault(struct cpu_regs *regs)
 {
-    struct pv_vcpu *pv = pv_current();
-    struct pv_callback cb = pv->failsafe;
-
-    if (cb.address == 0) {
-        domain_crash(vcpu_current()->domain,
-                     "return to cs:rip %#lx:%#lx ss:rsp %#lx:%#lx faults and there is no failsafe "
-                     "callback",
-                     (unsigned long)regs->cs, (unsigned long)regs->rip, (unsigned long)regs->ss,
-                     (unsigned long)regs->rsp);
-        return;
-    }
-    bounce_callback(regs, &cb, true);
+    pv_inject(regs, cpu_info()->fixup_vector & 31, (u32)cpu_info()->fixup_error);
 }
 
 void pv_syscall_slow(struct cpu_regs *regs)
@@ -240,7 +195,7 @@ void pv_syscall_slow(struct cpu_regs *regs)
         pv_inject(regs, TRAP_UD, 0);
         return;
     }
-    bounce_callback(regs, &cb, false);
+    bounce_callback(regs, &cb);
     regs->rflags &= ~RFLAGS_DF;
 }
 
@@ -260,7 +215,7 @@ void pv_syscall32(struct cpu_regs *regs)
         pv_inject(regs, TRAP_UD, 0);
         return;
     }
-    bounce_callback(regs, &pv->syscall32, false);
+    bounce_callback(regs, &pv->syscall32);
     regs->rflags &= ~RFLAGS_DF;
 }
 
