@@ -32,6 +32,7 @@ STEPS = [
     ("unit-clang", "make -j2 check-clang", 600, True),
     ("fuzz", "make fuzz FUZZ_SECONDS=3", 600, False),
     ("fuzz-long", "make fuzz FUZZ_SECONDS=60", 3600, True),
+    ("hvfuzz", "make fuzz-hv FUZZ_SECONDS=60", 600, False),
     ("guests", "make guest-test", 600, False),
     ("guests-debug", "make guest-test HV=build/debug-gcc/wheeler.elf", 900, False),
     ("image", "make image", 1200, False),
