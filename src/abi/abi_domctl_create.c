@@ -6,6 +6,7 @@
 #include "abi/abi.h"
 #include "abi/abi_control.h"
 #include "base/lib.h"
+#include "core/grant.h"
 #include "core/guestmem.h"
 #include "core/host.h"
 #include "core/page.h"
@@ -35,10 +36,21 @@ static const char *create_check(const struct xen_domctl_createdomain *c, long *e
         return "devices emulated for a PV guest";
     if (XEN_DOMCTL_GRANT_version(c->grant_opts) < 1 || XEN_DOMCTL_GRANT_version(c->grant_opts) > 2)
         return "grant table version";
+    /* Negative: the default, which is the most. */
+    if (c->max_grant_frames == 0 || c->max_grant_frames > GRANT_FRAMES_MAX)
+        return "grant frames";
+    if (c->max_maptrack_frames > GRANT_MAPTRACK_MAX)
+        return "pages of grant handles";
     *err = -ENOENT;
     if (c->cpupool_id != 0)
         return "no such CPU pool";
     return NULL;
+}
+
+/* As grant_set_limits wants it. */
+static u32 limit_of(s32 n)
+{
+    return n < 0 ? ~(u32)0 : (u32)n;
 }
 
 long abi_domctl_createdomain(struct xen_domctl *op)
@@ -61,6 +73,7 @@ long abi_domctl_createdomain(struct xen_domctl *op)
     }
     if (rc != 0)
         return hypercall_refuse(rc, "domctl: createdomain %u: error %ld", op->domain, -rc);
+    grant_set_limits(d, limit_of(c->max_grant_frames), limit_of(c->max_maptrack_frames));
     memcpy(d->handle, c->handle, sizeof(d->handle));
     op->domain = d->id;
     return 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * grant_table_op, the part a domain needs to set up its own table (ABI: public header
- * grant_table.h). Version 1 only. Results go into the status field of the request; an errno is
- * only for a request that cannot be read or does not exist, because drivers stop at one.
+ * grant_table_op: the part a domain needs to set up its own table, and the dispatch (ABI: public
+ * header grant_table.h). Version 1 only. Results go into the status field of the request; an errno
+ * is only for a request that cannot be read or does not exist, because drivers stop at one.
  */
 #include "abi/abi.h"
+#include "abi/abi_grant_map.h"
 #include "core/domain.h"
 #include "core/grant.h"
 #include "core/guestmem.h"
@@ -42,19 +43,16 @@ static long setup_table(u64 arg)
 
     if (!GUESTMEM_IN(&op, guest))
         return -EFAULT;
-    if (op.nr_frames > GRANT_FRAMES_MAX) {
-        hypercall_refuse(0, "grant_table_op: setup_table: %u frames, the maximum is %u",
-                         op.nr_frames, GRANT_FRAMES_MAX);
-        op.status = GNTST_general_error;
-    } else {
-        op.status = target(op.dom, &d);
-        if (op.status == GNTST_okay) {
-            if (grant_grow(d, op.nr_frames))
-                op.status = GNTST_general_error;
-            else
-                rc = put_frames(d, &op);
-            domain_put(d);
+    op.status = target(op.dom, &d);
+    if (op.status == GNTST_okay) {
+        if (op.nr_frames > grant_frames_max(d) || grant_grow(d, op.nr_frames)) {
+            hypercall_refuse(0, "grant_table_op: setup_table: %u frames, the maximum is %u",
+                             op.nr_frames, grant_frames_max(d));
+            op.status = GNTST_general_error;
+        } else {
+            rc = put_frames(d, &op);
         }
+        domain_put(d);
     }
     return !rc && !GUESTMEM_OUT(&guest->status, &op.status) ? -EFAULT : rc;
 }
@@ -70,7 +68,7 @@ static long query_size(u64 arg)
     op.status = target(op.dom, &d);
     if (op.status == GNTST_okay) {
         op.nr_frames = grant_frames(d);
-        op.max_nr_frames = GRANT_FRAMES_MAX;
+        op.max_nr_frames = grant_frames_max(d);
         domain_put(d);
     }
     return GUESTMEM_OUT(guest, &op) ? 0 : -EFAULT;
@@ -116,11 +114,7 @@ static long get_version(u64 arg)
 static long unserved(u32 cmd, u64 ops, u32 nr)
 {
     static const u32 sizes[] = {
-        [GNTTABOP_map_grant_ref] = sizeof(struct gnttab_map_grant_ref),
-        [GNTTABOP_unmap_grant_ref] = sizeof(struct gnttab_unmap_grant_ref),
         [GNTTABOP_transfer] = sizeof(struct gnttab_transfer),
-        [GNTTABOP_copy] = sizeof(struct gnttab_copy),
-        [GNTTABOP_unmap_and_replace] = sizeof(struct gnttab_unmap_and_replace),
         [GNTTABOP_get_status_frames] = sizeof(struct gnttab_get_status_frames),
         [GNTTABOP_swap_grant_ref] = sizeof(struct gnttab_swap_grant_ref),
         [GNTTABOP_cache_flush] = sizeof(struct gnttab_cache_flush),
@@ -154,6 +148,11 @@ long abi_grant_table_op(u64 cmd, u64 ops, u64 count, u64 a4, u64 a5, u64 a6)
         return set_version(ops);
     case GNTTABOP_get_version:
         return get_version(ops);
+    case GNTTABOP_map_grant_ref:
+    case GNTTABOP_unmap_grant_ref:
+    case GNTTABOP_copy:
+    case GNTTABOP_unmap_and_replace:
+        return abi_grant_map_list((u32)cmd, ops, nr);
     default:
         return unserved((u32)cmd, ops, nr);
     }

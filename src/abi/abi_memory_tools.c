@@ -112,11 +112,11 @@ long abi_memory_get_map(u64 arg)
 
 static long acquire_frames(struct domain *d, const struct xen_mem_acquire_resource *r)
 {
+    u32 i, max = grant_frames_max(d);
     u64 mfn;
     long rc;
-    u32 i;
 
-    if (r->frame >= GRANT_FRAMES_MAX || r->nr_frames > GRANT_FRAMES_MAX - r->frame)
+    if (r->frame >= max || r->nr_frames > max - r->frame)
         return -EINVAL;
     rc = grant_grow(d, (u32)r->frame + r->nr_frames);
     for (i = 0; !rc && i < r->nr_frames; i++) {
@@ -149,7 +149,7 @@ long abi_memory_acquire(u64 arg)
         rc = d->state < DOMAIN_DYING ? acquire_frames(d, &r) : -ESRCH;
     } else {
         rc = r.nr_frames ? -EINVAL : 0;
-        r.nr_frames = GRANT_FRAMES_MAX;
+        r.nr_frames = grant_frames_max(d);
         if (!rc && !GUESTMEM_OUT((struct xen_mem_acquire_resource *)arg, &r))
             rc = -EFAULT;
     }

@@ -15,6 +15,7 @@
 #include "arch/serial.h"
 #include "base/lib.h"
 #include "core/event.h"
+#include "core/grant.h"
 #include "core/page.h"
 #include "core/sched.h"
 #include "core/timer.h"
@@ -216,6 +217,18 @@ static void key_domains(void)
     }
 }
 
+static void key_grants(void)
+{
+    struct domain *d;
+    u32 id = 0;
+
+    while (id < DOMID_FIRST_RESERVED && (d = domain_next((domid_t)id)) != NULL) {
+        id = d->id + 1u;
+        grant_dump(d);
+        domain_put(d);
+    }
+}
+
 static void key_memory(void)
 {
     u64 total = page_total_count(), left = page_free_count();
@@ -268,6 +281,7 @@ static const struct console_key core_key[] = {
     {'a', "dump timers", timer_dump},
     {'d', "dump registers of all CPUs", console_dump_cpus},
     {'e', "dump event channels", event_dump},
+    {'g', "dump grant tables", key_grants},
     {'h', "show this help", key_help},
     {'m', "memory", key_memory},
     {'q', "dump domains and vCPUs", key_domains},

@@ -17,6 +17,7 @@
 #include "core/console.h"
 #include "core/event.h"
 #include "core/page.h"
+#include "core/grant.h"
 #include "core/pirq.h"
 #include "core/sched.h"
 #include "core/timer.h"
@@ -171,6 +172,8 @@ static int parts_create(struct domain *d)
     if (rc == 0)
         rc = pirq_domain_init(d);
     if (rc == 0)
+        rc = grant_domain_init(d);
+    if (rc == 0)
         rc = d->kind->domain_init(d);
     if (rc == 0)
         vtime_update_wallclock(d);
@@ -190,6 +193,7 @@ static void parts_destroy(struct domain *d)
         pirq_domain_fini(d);
     if (d->evt != NULL)
         event_domain_fini(d);
+    grant_domain_fini(d);
     shared_info_free(d);
     domain_teardown_fini(d);
     watchdog_domain_fini(d);

@@ -99,6 +99,13 @@ struct guest_kind {
     int (*hypercall_context)(struct vcpu *v, struct vcpu_guest_context *ctx, bool set);
     /* What vcpu_guest_context has no room for; the vCPU does not run. -EINVAL. */
     int (*ext_context)(struct vcpu *v, struct xen_domctl_ext_vcpucontext *ctx, bool set);
+    /*
+     * Grants (GNTMAP_ flags; lock: none held): the page at `where` of v, which is the current vCPU,
+     * becomes frame mfn of `granter`. unmap: `where` must map mfn as the flags say; it is cleared,
+     * or, with new_where, gets what is mapped there, which is cleared. False: no such place.
+     */
+    bool (*grant_map)(struct vcpu *v, u64 where, u32 flags, mfn_t mfn, domid_t granter);
+    bool (*grant_unmap)(struct vcpu *v, u64 where, u64 new_where, u32 flags, mfn_t mfn);
     /* CPUID of domains without a policy of their own (pure/cpupolicy.h). */
     const struct cpu_policy *(*cpu_policy)(void);
 };

@@ -4,8 +4,10 @@
  *
  *   STOP      it is DYING: no vCPU runs again, no port is bound, no frame comes
  *   EVENTS    ports are closed; the peers' ends become unbound
- *   SHARED    shared_info, the vCPUs' info pages and grant frames are exchanged for a dummy
+ *   SHARED    shared_info and the vCPUs' info pages are exchanged for a dummy; the grant table is
+ *             closed
  *   FRAMES    CR3, pins, page tables, frames (the guest kind's steps)
+ *   GRANTS    what it had mapped of others is given back: no CPU has its page tables any more
  *   DONE      VIRQ_DOM_EXC; what others hold keeps the domain visible as dying
  *
  * Each step is short and the next one may be executed by another CPU. A frame somebody maps keeps
@@ -20,17 +22,20 @@
 #include "core/domain.h"
 #include "core/event.h"
 #include "core/grant.h"
+#include "core/grant_map.h"
 #include "core/page.h"
 #include "pure/ptype.h"
 
-#define PORTS_PER_STEP 64
+#define PORTS_PER_STEP   64
+#define HANDLES_PER_STEP 256
 
-enum phase { STOP, EVENTS, SHARED, FRAMES, DONE };
+enum phase { STOP, EVENTS, SHARED, FRAMES, GRANTS, DONE };
 
 struct domain_teardown {
     enum phase phase;
     u32 busy; /* a CPU is executing a step; atomic */
     u32 port;
+    u32 handle;                /* of its mappings, the next to look at */
     struct shared_info *dummy; /* a page nobody looks at */
 };
 
@@ -80,7 +85,7 @@ static void drop_shared(struct domain *d)
         if (d->vcpu[i] != NULL)
             vcpu_info_release(d->vcpu[i]);
     page_release_domain(d, page_of(maddr_to_mfn(hmap_direct_to_maddr(old))));
-    grant_domain_fini(d);
+    grant_domain_close(d);
 }
 
 static void finish(struct domain *d)
@@ -95,7 +100,7 @@ static void finish(struct domain *d)
 static int step(struct domain *d)
 {
     struct domain_teardown *t = d->teardown;
-    int rc = 0;
+    int rc = 0, budget;
 
     switch (t->phase) {
     case STOP:
@@ -109,6 +114,10 @@ static int step(struct domain *d)
         break;
     case FRAMES:
         rc = d->kind->teardown_step(d);
+        break;
+    case GRANTS:
+        budget = HANDLES_PER_STEP;
+        rc = grant_unmap_all_step(d, &t->handle, &budget);
         if (rc == 0)
             finish(d);
         break;

@@ -17,6 +17,7 @@
 #include "pv/pv_cpuid.h"
 #include "pv/pv_debug.h"
 #include "pv/pv_desc.h"
+#include "pv/pv_grant.h"
 #include "pv/pv_mmu.h"
 #include "pv/pv_privop.h"
 #include "pv/pv_trap.h"
@@ -269,4 +270,6 @@ const struct guest_kind pv_guest_kind = {
     .hypercall_context = pv_context,
     .ext_context = pv_ext_context,
     .cpu_policy = pv_cpuid_policy,
+    .grant_map = pv_grant_map,
+    .grant_unmap = pv_grant_unmap,
 };

@@ -156,20 +156,6 @@ static NOINLINE void update_done(struct update_call *c)
         pv_mmu_domain_done(c->frames, c->frames_foreign);
 }
 
-/*
- * Is pg a level 1 table of d's, whose lock is held? Then it stays one. A frame can leave d without
- * the lock and be another domain's table, but no new owner gets it before the CPUs of d have
- * answered a TLB flush; this one, which runs d, answers none between the two looks. So they must
- * not be separated by anything that spins, and for a domain that does not run here a reference must
- * be held (update_foreign).
- */
-static ALWAYS_INLINE bool is_l1_of(const struct domain *d, const struct page *pg)
-{
-    return atomic_load(&pg->owner) == d->id &&
-           (atomic_load(&pg->type) & (PTYPE_MASK | PTYPE_VALIDATED)) ==
-               (PTYPE_L1 | PTYPE_VALIDATED);
-}
-
 /* MMU_MACHPHYS_UPDATE: the frame must be FD's. */
 static int update_m2p(const struct update_call *c, const struct mmu_update *u)
 {
@@ -250,7 +236,7 @@ static ALWAYS_INLINE int update_one(struct pvpt_view *w, struct domain *d,
                            u->ptr >> PAGE_SHIFT);
     if (unlikely(!pg))
         return pvpt_refuse(w, -EINVAL, "the address is not RAM", u->val, u->ptr >> PAGE_SHIFT);
-    if (likely(is_l1_of(d, pg)))
+    if (likely(pv_mmu_is_l1(d, pg)))
         return pvpt_l1_update(w, slot, u->val, flags);
     return update_other(w, d, pg, slot, u->val, flags, held);
 }
@@ -389,7 +375,7 @@ static ALWAYS_INLINE bool update_short(const u64 *req)
         return false;
     pv_mmu_view(&w, d, d->id);
     lock_acquire(&d->pv->mmu_lock);
-    if (likely(is_l1_of(d, pg)))
+    if (likely(pv_mmu_is_l1(d, pg)))
         rc = pvpt_l1_update(&w, hmap_direct(ptr), val, 0);
     lock_release(&d->pv->mmu_lock);
     return likely(!rc);
@@ -539,48 +525,5 @@ long pv_update_va_mapping_otherdomain(u64 va, u64 val, u64 flags, u64 domid, u64
     }
     if (fd)
         pv_mmu_domain_done(fd, foreign);
-    return rc;
-}
-
-/* The entry a grant operation names, under the lock; NULL: not one of d's level 1 entries. */
-static u64 *grant_slot(const struct vcpu *v, u64 where, bool pte)
-{
-    struct page *pg;
-
-    if (!pte)
-        return v->pv->cr3_kernel ? pv_mmu_find_l1(v->pv->cr3_kernel, where, NULL) : NULL;
-    pg = ptype_port_page(where >> PAGE_SHIFT);
-    return pg && !(where & 7) && is_l1_of(v->domain, pg) ? hmap_direct(where) : NULL;
-}
-
-int pv_mmu_grant_map(struct vcpu *v, u64 where, bool pte, u64 val, u16 frames)
-{
-    struct domain *d = v->domain;
-    struct pvpt_view w;
-    int rc = -EINVAL;
-    u64 *slot;
-
-    pv_mmu_view(&w, d, frames);
-    lock_acquire(&d->pv->mmu_lock);
-    slot = grant_slot(v, where, pte);
-    if (slot)
-        rc = pvpt_l1_update(&w, slot, val, 0);
-    lock_release(&d->pv->mmu_lock);
-    return rc;
-}
-
-int pv_mmu_grant_unmap(struct vcpu *v, u64 where, bool pte, mfn_t expect, u64 val)
-{
-    struct domain *d = v->domain;
-    struct pvpt_view w;
-    int rc = -EINVAL;
-    u64 *slot;
-
-    pv_mmu_view(&w, d, d->id);
-    lock_acquire(&d->pv->mmu_lock);
-    slot = grant_slot(v, where, pte);
-    if (slot && (READ_ONCE(*slot) & PTE_P) && (READ_ONCE(*slot) & PTE_ADDR) == mfn_to_maddr(expect))
-        rc = pvpt_l1_update(&w, slot, val, 0);
-    lock_release(&d->pv->mmu_lock);
     return rc;
 }

@@ -71,13 +71,18 @@ long pv_mmu_explain(const char *op, long err, const struct pvpt_view *w);
 u64 *pv_mmu_find_l1(u64 l4, u64 va, u64 *rights);
 
 /*
- * Grants: an entry of v's tables, found by address or, `pte` true, by its own machine address, is
- * set to `val`, whose frame belongs to `frames` (the entry takes its own references). unmap: set to
- * `val` (usually 0) only if it maps `expect`, else -EINVAL. No flush. -EINVAL when there is no such
- * entry or it is not in one of v's level 1 tables.
+ * Is pg a level 1 table of d's, whose lock is held? Then it stays one. A frame can leave d without
+ * the lock and be another domain's table, but no new owner gets it before the CPUs of d have
+ * answered a TLB flush; this one, which runs d, answers none between the two looks. So they must
+ * not be separated by anything that spins, and for a domain that does not run here a reference must
+ * be held (update_foreign in pv_mmu.c).
  */
-int pv_mmu_grant_map(struct vcpu *v, u64 where, bool pte, u64 val, u16 frames) MUST_CHECK;
-int pv_mmu_grant_unmap(struct vcpu *v, u64 where, bool pte, mfn_t expect, u64 val) MUST_CHECK;
+static ALWAYS_INLINE bool pv_mmu_is_l1(const struct domain *d, const struct page *pg)
+{
+    return atomic_load(&pg->owner) == d->id &&
+           (atomic_load(&pg->type) & (PTYPE_MASK | PTYPE_VALIDATED)) ==
+               (PTYPE_L1 | PTYPE_VALIDATED);
+}
 
 /* CPUs that may hold translations of the vCPUs in the guest's bitmap; false: it cannot be read. */
 bool pv_mmu_vcpus_to_cpus(const struct domain *d, u64 bitmap, struct cpu_mask *out) MUST_CHECK;
