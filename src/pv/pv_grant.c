@@ -14,10 +14,10 @@
 
 #define AVAIL_SHIFT 9 /* the three available bits of an entry */
 
-/* What the entry says beside the frame. */
+/* What the entry says beside the frame; code of others is not executed. */
 static u64 entry_bits(u32 flags)
 {
-    u64 bits = PTE_P | PTE_A | PTE_D | PTE_US;
+    u64 bits = PTE_P | PTE_A | PTE_D | PTE_US | PTE_NX;
 
     if (!(flags & GNTMAP_readonly))
         bits |= PTE_RW;
