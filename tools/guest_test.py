@@ -5,7 +5,8 @@ say on Debian's Xen (test/guest/expected/NAME.xen).
 
     guest_test.py [--record] [--list] [NAME | NAME:CASE ...]
 
-A test with a file `cases` in its directory is booted once per line of it: `name: arguments`.
+A test with a file `cases` in its directory is booted once per line of it: `name: arguments`. A file
+`options` there has options of the hypervisor for it.
 A difference to the recorded run is a failure unless test/guest/differences.md has a row for it.
 Knobs come from the environment: HV CPU MACH SMP MEM HVOPT ACCEL TIMEOUT_SCALE. Logs:
 $BUILD/guest/log/.
@@ -60,8 +61,16 @@ class Run:
         elf = os.path.join(OUT, self.test + ".elf")
         m.modules = [f"{elf} {self.arguments}".strip()]
         m.hvopt = ("dom0_mem=128M,max:128M dom0_max_vcpus=2 noreboot loglvl=all guest_loglvl=all "
-                   + m.hvopt).strip()
+                   + self.options() + m.hvopt).strip()
         return m
+
+    def options(self):
+        """Options of the hypervisor that this test wants: the file `options` in its directory."""
+        try:
+            with open(os.path.join(GUESTS, self.test, "options"), encoding="utf-8") as file:
+                return " ".join(file.read().split()) + " "
+        except FileNotFoundError:
+            return ""
 
     def boot(self):
         os.makedirs(os.path.join(OUT, "log"), exist_ok=True)

@@ -80,11 +80,10 @@ void trap_dispatch(struct frame *f)
         event_dispatch(cpu);
         return;
     }
-    if (cpu == 0) {
+    if (cpu == 0)
         record(f, (int)vector);
-        if (fix_up(f))
-            return;
-    }
+    if (fix_up(f))
+        return;
     unexpected(f, vector, cpu);
 }
 
