@@ -5,7 +5,8 @@
 Errors: no SPDX line; tabs in C, blanks at line ends, lines over 100 columns; a source without an
 opening comment; files over 1200 lines, functions over 120, nesting over 4; a header without its
 guard; #if outside base/def.h, arch/insn.h and guards; an external symbol that does not start with
-its file's or its contract header's module; TODO and the like. Warnings: files over 800 lines,
+its file's or its contract header's module; a module of src/pure without a unit test; TODO and
+the like. Warnings: files over 800 lines,
 functions over 60.
 
 Prints file:line: message, exits 1 on errors. Words on the command line limit the check to files
@@ -282,6 +283,14 @@ def check_file(report, root, path, seams):
         check_c(report, path, raw, seams)
 
 
+def check_tested(report, root):
+    """Each src/pure/X.c has test/unit/X_test.c, or shares that of the module it is a part of."""
+    tests = set(os.listdir(os.path.join(root, 'test/unit')))
+    for name in sorted(os.listdir(os.path.join(root, 'src/pure'))):
+        if name.endswith('.c') and not any(p + '_test.c' in tests for p in prefixes(name)):
+            report.error(f'src/pure/{name}', 1, f'no unit test test/unit/{name[:-2]}_test.c')
+
+
 def main():
     words = [a for a in sys.argv[1:] if not a.startswith('-')]
     report = Report('-q' in sys.argv[1:])
@@ -297,6 +306,7 @@ def main():
                     continue
                 check_file(report, root, path, seams)
                 count += 1
+    check_tested(report, root)
     print(f'check_style: {count} files, {report.errors} errors, {report.warnings} warnings')
     return 1 if report.errors else 0
 

@@ -19,7 +19,8 @@ static u64 *evtchn_slot(const struct evtchn_domain *e, u32 port)
 
     if (port >= EVTCHN_PORTS_MAX)
         return NULL;
-    page = e->page[port / EVTCHN_PORTS_PER_PAGE];
+    /* A peer comes without the lock: pairs with the release in evtchn_grow. */
+    page = atomic_load_acquire(&e->page[port / EVTCHN_PORTS_PER_PAGE]);
     return page ? &page[port % EVTCHN_PORTS_PER_PAGE] : NULL;
 }
 
@@ -51,7 +52,7 @@ static bool evtchn_grow(struct evtchn_domain *e, u32 port)
 
     if (!page)
         return false;
-    /* Pairs with the acquire in evtchn_read: the zeroes are seen before the page. */
+    /* Pairs with the acquires in evtchn_read and evtchn_slot: zeroes are seen before the page. */
     atomic_store_release(&e->page[i], page);
     return true;
 }
@@ -70,7 +71,7 @@ int evtchn_alloc(struct evtchn_domain *e)
             }
             slot = evtchn_slot(e, port);
         }
-        if ((*slot & 0xf) == EVTCHN_FREE) {
+        if ((atomic_load(slot) & 0xf) == EVTCHN_FREE) {
             atomic_store(slot, EVTCHN_RESERVED);
             e->search = port + 1;
             return (int)port;
@@ -84,7 +85,7 @@ void evtchn_publish(struct evtchn_domain *e, u32 port, evtchn_word_t w)
 {
     u64 *slot = evtchn_slot(e, port);
 
-    ASSERT(slot && *slot == EVTCHN_RESERVED);
+    ASSERT(slot && atomic_load(slot) == EVTCHN_RESERVED);
     if (slot)
         atomic_store_release(slot, w.v);
 }
@@ -93,7 +94,7 @@ void evtchn_release(struct evtchn_domain *e, u32 port)
 {
     u64 *slot = evtchn_slot(e, port);
 
-    ASSERT(slot && *slot == EVTCHN_RESERVED);
+    ASSERT(slot && atomic_load(slot) == EVTCHN_RESERVED);
     if (!slot)
         return;
     atomic_store_release(slot, EVTCHN_FREE);
@@ -136,7 +137,7 @@ int evtchn_connect(struct evtchn_domain *e, u32 port, struct evtchn_domain *peer
     u64 *local = evtchn_slot(e, port), *remote = evtchn_slot(peer, peer_port);
     evtchn_word_t w, mine = evtchn_word(EVTCHN_INTERDOMAIN, 0, peer->id, peer_port);
 
-    ASSERT(local && *local == EVTCHN_RESERVED);
+    ASSERT(local && atomic_load(local) == EVTCHN_RESERVED);
     if (!local || !remote)
         return -EINVAL;
     w.v = atomic_load(remote);
