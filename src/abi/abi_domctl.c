@@ -13,6 +13,7 @@
 #include "core/guestmem.h"
 #include "core/page.h"
 #include "core/sched.h"
+#include "core/sched_pool.h"
 
 static u32 info_flags(const struct domain *d, u32 *online)
 {
@@ -63,6 +64,7 @@ void abi_control_domain_info(struct domain *d, struct xen_domctl_getdomaininfo *
     }
     memcpy(out->handle, d->handle, sizeof(out->handle));
     out->gpaddr_bits = cpu_features.phys_bits;
+    out->cpupool = sched_pool_of(d);
 }
 
 /* The domain with the lowest id from the one given on: the tools walk the list by it. */

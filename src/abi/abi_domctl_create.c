@@ -41,9 +41,6 @@ static const char *create_check(const struct xen_domctl_createdomain *c, long *e
         return "grant frames";
     if (c->max_maptrack_frames > GRANT_MAPTRACK_MAX)
         return "pages of grant handles";
-    *err = -ENOENT;
-    if (c->cpupool_id != 0)
-        return "no such CPU pool";
     return NULL;
 }
 
@@ -65,14 +62,15 @@ long abi_domctl_createdomain(struct xen_domctl *op)
         return hypercall_refuse(rc, "domctl: createdomain: %s (flags %#x, %u vCPUs)", why, c->flags,
                                 c->max_vcpus);
     if (op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED) {
-        rc = domain_create_any(&pv_guest_kind, c->max_vcpus, &d);
+        rc = domain_create_any(&pv_guest_kind, c->max_vcpus, c->cpupool_id, &d);
     } else {
-        rc = domain_create(op->domain, &pv_guest_kind, c->max_vcpus, false, &d);
+        rc = domain_create(op->domain, &pv_guest_kind, c->max_vcpus, c->cpupool_id, false, &d);
         if (rc == 0)
             d->tool_pauses = 1;
     }
     if (rc != 0)
-        return hypercall_refuse(rc, "domctl: createdomain %u: error %ld", op->domain, -rc);
+        return hypercall_refuse(rc, "domctl: createdomain %u in CPU pool %u: error %ld", op->domain,
+                                c->cpupool_id, -rc);
     grant_set_limits(d, limit_of(c->max_grant_frames), limit_of(c->max_maptrack_frames));
     memcpy(d->handle, c->handle, sizeof(d->handle));
     op->domain = d->id;

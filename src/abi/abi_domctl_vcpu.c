@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * domctl for the vCPUs of a domain: where they run, what they start with, how much they may have
- * (public header domctl.h). The scheduler is reported as credit2.
+ * domctl for the vCPUs of a domain: where they run and what they start with (public header
+ * domctl.h).
  */
 #include "abi/abi.h"
 #include "abi/abi_control.h"
@@ -20,24 +20,23 @@ long abi_domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
     struct vcpu *v = vcpu_of(d, a->vcpu);
     u64 cpus = abi_control_cpus();
     struct cpu_mask hard, soft;
+    struct reason why = {""};
     int rc = 0;
 
     if (v == NULL)
         return a->vcpu < d->max_vcpus ? -ESRCH : -EINVAL;
     if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
         return -EINVAL;
-    if (a->flags & XEN_VCPUAFFINITY_FORCE)
-        (void)!sched_pin_override(v, -1);
     sched_get_affinity(v, &hard, &soft);
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         rc = abi_control_get_bitmap(&a->cpumap_hard, &hard.bits);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
         rc = abi_control_get_bitmap(&a->cpumap_soft, &soft.bits);
     if (rc == 0)
-        rc = sched_set_affinity(v, hard, soft);
+        rc = sched_set_affinity(v, hard, soft, a->flags & XEN_VCPUAFFINITY_FORCE, &why);
     if (rc != 0)
-        return hypercall_refuse(rc, "domctl: setvcpuaffinity: d%uv%u on CPUs %#lx", d->id, v->id,
-                                hard.bits);
+        return hypercall_refuse(rc, "domctl: setvcpuaffinity: d%uv%u on CPUs %#lx: %s", d->id,
+                                v->id, hard.bits, why.text);
     if (a->flags & XEN_VCPUAFFINITY_HARD)
         rc = abi_control_put_bitmap(&a->cpumap_hard, hard.bits & cpus);
     if (rc == 0 && a->flags & XEN_VCPUAFFINITY_SOFT)
@@ -149,29 +148,6 @@ long abi_domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
     i->running = READ_ONCE(v->running);
     i->cpu_time = sched_cpu_time(v);
     i->cpu = READ_ONCE(v->cpu);
-    return 0;
-}
-
-long abi_domctl_scheduler_op(struct domain *d, struct xen_domctl *op)
-{
-    struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
-    int rc;
-
-    if (s->sched_id != XEN_SCHEDULER_CREDIT2)
-        return hypercall_refuse(-EINVAL, "domctl: scheduler_op: scheduler %u is not in use",
-                                s->sched_id);
-    switch (s->cmd) {
-    case XEN_DOMCTL_SCHEDOP_getinfo:
-        break;
-    case XEN_DOMCTL_SCHEDOP_putinfo:
-        rc = sched_set_params(d, s->u.credit2.weight, s->u.credit2.cap);
-        if (rc != 0)
-            return rc;
-        break;
-    default: /* no settings per vCPU */
-        return -EINVAL;
-    }
-    sched_get_params(d, &s->u.credit2.weight, &s->u.credit2.cap);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "core/host.h"
 #include "core/page.h"
 #include "core/sched.h"
+#include "core/sched_pool.h"
 
 #define TEXT_CHUNK 128u
 #define KEYS_MAX   64u
@@ -97,7 +98,7 @@ static long physinfo(struct xen_sysctl *op)
 
 static long sched_id(struct xen_sysctl *op)
 {
-    op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+    op->u.sched_id.sched_id = sched_pool_default();
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sysctl: what is where? One NUMA node, one socket, one core per processor, and one CPU pool with
- * every processor and domain in it (public header sysctl.h).
+ * sysctl: what is where? One NUMA node, one socket, one core per processor (public header
+ * sysctl.h).
  */
 #include "abi/abi.h"
 #include "abi/abi_control.h"
@@ -9,7 +9,6 @@
 #include "core/page.h"
 
 #define NODE_DISTANCE_SELF 10 /* ACPI specification, SLIT */
-#define RATELIMIT_US       1000
 
 long abi_sysctl_cputopoinfo(struct xen_sysctl *op)
 {
@@ -54,75 +53,5 @@ long abi_sysctl_pcitopoinfo(struct xen_sysctl *op)
     for (i = 0; i < t->num_devs; i++)
         if (!GUESTMEM_OUT(t->nodes.p + i, &node))
             return -EFAULT;
-    return 0;
-}
-
-static u32 count_domains(void)
-{
-    struct domain *d;
-    u32 n = 0, id;
-
-    for (d = domain_next(0); d != NULL; d = domain_next((domid_t)id)) {
-        id = d->id + 1u;
-        domain_put(d);
-        n++;
-    }
-    return n;
-}
-
-static long pool_info(struct xen_sysctl_cpupool_op *p)
-{
-    if (p->cpupool_id != 0 && p->cpupool_id != XEN_SYSCTL_CPUPOOL_PAR_ANY)
-        return -ENOENT; /* the tools count up until they get this */
-    p->cpupool_id = 0;
-    p->sched_id = XEN_SCHEDULER_CREDIT2;
-    p->n_dom = count_domains();
-    return abi_control_put_bitmap(&p->cpumap, abi_control_cpus());
-}
-
-static long pool_move(const struct xen_sysctl_cpupool_op *p)
-{
-    struct domain *d = domain_get((domid_t)p->domid);
-
-    if (d == NULL)
-        return -EINVAL;
-    domain_put(d);
-    return p->cpupool_id == 0 ? 0 : -ENOENT;
-}
-
-long abi_sysctl_cpupool_op(struct xen_sysctl *op)
-{
-    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
-
-    switch (p->op) {
-    case XEN_SYSCTL_CPUPOOL_OP_INFO:
-        return pool_info(p);
-    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO: /* processors in no pool */
-        return abi_control_put_bitmap(&p->cpumap, 0);
-    case XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN:
-        return pool_move(p);
-    case XEN_SYSCTL_CPUPOOL_OP_CREATE:
-        return hypercall_refuse(-EOPNOTSUPP, "sysctl: cpupool_op: there is one pool");
-    case XEN_SYSCTL_CPUPOOL_OP_DESTROY:
-    case XEN_SYSCTL_CPUPOOL_OP_ADDCPU:
-    case XEN_SYSCTL_CPUPOOL_OP_RMCPU:
-        return p->cpupool_id == 0 ? -EBUSY : -ENOENT;
-    default:
-        return -ENOSYS;
-    }
-}
-
-/* The rate limit cannot be changed: the answer to a change is what is in force. */
-long abi_sysctl_scheduler_op(struct xen_sysctl *op)
-{
-    struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
-
-    if (s->cpupool_id != 0 || s->sched_id != XEN_SCHEDULER_CREDIT2)
-        return -EINVAL;
-    if (s->cmd == XEN_SYSCTL_SCHEDOP_putinfo &&
-        (s->u.sched_credit2.ratelimit_us > XEN_SYSCTL_SCHED_RATELIMIT_MAX ||
-         s->u.sched_credit2.ratelimit_us < XEN_SYSCTL_SCHED_RATELIMIT_MIN))
-        return -EINVAL;
-    s->u.sched_credit2.ratelimit_us = RATELIMIT_US;
     return 0;
 }

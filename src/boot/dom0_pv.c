@@ -349,7 +349,7 @@ static void plan_memory(struct build *b, const struct dom0_config *cfg)
 struct domain *dom0_build(const struct dom0_config *cfg, struct dom0_kernel *k)
 {
     struct build b = {.k = k, .initrd = cfg->initrd};
-    int rc = domain_create(0, &pv_guest_kind, cfg->max_vcpus, true, &b.d);
+    int rc = domain_create(0, &pv_guest_kind, cfg->max_vcpus, 0, true, &b.d);
 
     if (rc != 0)
         console_panic("dom0: domain 0 cannot be created (%d)", rc);

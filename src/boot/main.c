@@ -21,6 +21,7 @@
 #include "core/machine.h"
 #include "core/page.h"
 #include "core/sched.h"
+#include "core/sched_pool.h"
 #include "core/timer.h"
 #include "core/vtime.h"
 #include "pv/pv_mmu.h"
@@ -231,6 +232,7 @@ void main_on_own_stack(void)
     irq_init(&machine_acpi);
     start_clock();
     timer_init_cpu();
+    sched_pool_init(options_given.sched_id);
     sched_init();
     console_init_irq();
     smp_start_all(options_given.maxcpus);

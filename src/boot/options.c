@@ -7,8 +7,13 @@
 
 #include "base/lib.h"
 #include "core/console.h"
+#include "wire/wire.h"
 
-struct boot_options options_given = {.dom0_max_vcpus = {0, 0}, .maxcpus = MAX_CPUS};
+struct boot_options options_given = {
+    .dom0_max_vcpus = {0, 0},
+    .maxcpus = MAX_CPUS,
+    .sched_id = XEN_SCHEDULER_CREDIT2,
+};
 
 static const struct cmdline_opt options[] = {
     {"com1", CMDLINE_CUSTOM, &console_options.com[0], 0, 0, 0, cmdline_parse_com},
@@ -21,7 +26,7 @@ static const struct cmdline_opt options[] = {
     {"maxcpus", CMDLINE_UINT, &options_given.maxcpus, 1, MAX_CPUS, 0, NULL},
     {"noreboot", CMDLINE_BOOL, &console_options.noreboot, 0, 0, 0, NULL},
     {"placeholder", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},
-    {"sched", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},
+    {"sched", CMDLINE_CUSTOM, &options_given.sched_id, 0, 0, 0, cmdline_parse_sched},
     {"no-real-mode", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},
     {"edd", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},
     {"vga", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},

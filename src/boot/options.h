@@ -9,6 +9,7 @@ struct boot_options {
     struct cmdline_dom0_mem dom0_mem;
     struct cmdline_range dom0_max_vcpus;
     u32 maxcpus;
+    u32 sched_id; /* XEN_SCHEDULER_: what the tools are told */
 };
 extern struct boot_options options_given;
 

@@ -20,6 +20,7 @@
 #include "core/grant.h"
 #include "core/pirq.h"
 #include "core/sched.h"
+#include "core/sched_pool.h"
 #include "core/timer.h"
 #include "core/vtime.h"
 #include "core/watchdog.h"
@@ -156,7 +157,7 @@ static int shared_info_new(struct domain *d)
     return 0;
 }
 
-static int parts_create(struct domain *d)
+static int parts_create(struct domain *d, u32 pool)
 {
     int rc;
 
@@ -166,7 +167,9 @@ static int parts_create(struct domain *d)
     d->vcpu = page_zalloc(d->max_vcpus * sizeof(struct vcpu *));
     if (d->ioports == NULL || d->iomem == NULL || d->irqs == NULL || d->vcpu == NULL)
         return -ENOMEM;
-    rc = shared_info_new(d);
+    rc = sched_domain_init(d, pool);
+    if (rc == 0)
+        rc = shared_info_new(d);
     if (rc == 0)
         rc = event_domain_init(d);
     if (rc == 0)
@@ -187,6 +190,7 @@ static void parts_destroy(struct domain *d)
     for (i = 0; d->vcpu != NULL && i < d->max_vcpus; i++)
         if (d->vcpu[i] != NULL)
             vcpu_destroy(d->vcpu[i]);
+    sched_domain_fini(d);
     if (d->pv != NULL)
         d->kind->domain_fini(d);
     if (d->pirq != NULL)
@@ -207,8 +211,8 @@ static void parts_destroy(struct domain *d)
 
 static void reap(void *arg);
 
-int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, bool privileged,
-                  struct domain **out)
+int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, u32 pool,
+                  bool privileged, struct domain **out)
 {
     struct domain *d;
     int rc;
@@ -232,7 +236,7 @@ int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, bool
     lock_init(&d->lock, RANK_DOMAIN);
     rc = dir_insert(d);
     if (rc == 0) {
-        rc = parts_create(d);
+        rc = parts_create(d, pool);
         if (rc != 0)
             dir_remove(d);
     }
@@ -248,7 +252,7 @@ int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, bool
     return 0;
 }
 
-int domain_create_any(const struct guest_kind *kind, u32 max_vcpus, struct domain **out)
+int domain_create_any(const struct guest_kind *kind, u32 max_vcpus, u32 pool, struct domain **out)
 {
     u32 tries, id;
     int rc = -ENOSPC;
@@ -260,7 +264,7 @@ int domain_create_any(const struct guest_kind *kind, u32 max_vcpus, struct domai
         lock_release(&list_lock);
         if (domain_lookup((domid_t)id) != NULL)
             continue;
-        rc = domain_create((domid_t)id, kind, max_vcpus, false, out);
+        rc = domain_create((domid_t)id, kind, max_vcpus, pool, false, out);
         if (rc != -EEXIST)
             break;
     }

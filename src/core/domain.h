@@ -18,6 +18,7 @@ struct grant_table;
 struct guest_kind;
 struct pirq_domain;
 struct pv_domain;
+struct sched_domain;
 
 enum domain_state { DOMAIN_BUILDING, DOMAIN_ALIVE, DOMAIN_SHUTDOWN, DOMAIN_DYING, DOMAIN_DEAD };
 
@@ -62,6 +63,7 @@ struct domain {
     struct evtchn_domain *evt;
     struct grant_table *grants;
     struct pirq_domain *pirq;
+    struct sched_domain *sched; /* core/sched_pool.h */
     struct pv_domain *pv;
 };
 
@@ -113,15 +115,17 @@ extern const struct guest_kind pv_guest_kind;
 
 /*
  * Creates a domain with nothing but its parts: shared_info page, event and pirq tables, vCPU slots.
- * id: exact. -EEXIST, -EINVAL, -ENOMEM. The result is paused once and has one reference.
+ * id: exact. pool: of CPUs. -EEXIST, -EINVAL, -ENOMEM; -ESRCH, -ENODEV: no such pool, or one
+ * without CPUs. The result is paused once and has one reference.
  */
-int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, bool privileged,
-                  struct domain **out) MUST_CHECK;
+int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, u32 pool,
+                  bool privileged, struct domain **out) MUST_CHECK;
 /*
  * The same with a free id, the one after the last given out if possible; the tools' pause is
  * counted. -ENOSPC: no id is free.
  */
-int domain_create_any(const struct guest_kind *kind, u32 max_vcpus, struct domain **out) MUST_CHECK;
+int domain_create_any(const struct guest_kind *kind, u32 max_vcpus, u32 pool,
+                      struct domain **out) MUST_CHECK;
 /* A referenced domain by id, or NULL. */
 struct domain *domain_get(domid_t id);
 void domain_put(struct domain *d);

@@ -24,6 +24,7 @@
 #include "core/grant.h"
 #include "core/grant_map.h"
 #include "core/page.h"
+#include "core/sched_pool.h"
 #include "pure/ptype.h"
 
 #define PORTS_PER_STEP   64
@@ -105,6 +106,7 @@ static int step(struct domain *d)
     switch (t->phase) {
     case STOP:
         stop_vcpus(d);
+        sched_domain_retire(d);
         break;
     case EVENTS:
         rc = close_ports(d);

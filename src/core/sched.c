@@ -28,17 +28,9 @@
 #include "arch/upcalls.h"
 #include "core/domain.h"
 #include "core/page.h"
+#include "core/sched_pool.h"
 #include "core/timer.h"
 #include "core/vtime.h"
-#include "pure/credit.h"
-
-struct sched_vcpu {
-    struct credit_unit unit;
-    struct vcpu *vcpu;
-    u32 loaded;  /* CPU + 1 whose processor holds its state; 0: saved. Atomic */
-    bool pinned; /* by sched_pin_override; `hard` holds what was before */
-    u64 hard;
-};
 
 struct sched_cpu {
     struct lock lock; /* RANK_SCHED */
@@ -115,6 +107,7 @@ static void sched_init_this(void)
     cpu_info()->guest_ctx = NULL;
     atomic_fetch_or(&sched_idle_mask, (u64)1 << cpu);
     atomic_fetch_or(&sched_online, (u64)1 << cpu);
+    sched_pool_online(cpu);
 }
 
 void sched_init(void)
@@ -142,29 +135,6 @@ void upcall_secondary_start(void)
     timer_init_cpu();
     sched_init_secondary();
     sched_start();
-}
-
-int sched_vcpu_init(struct vcpu *v)
-{
-    struct sched_vcpu *s = page_zalloc(sizeof(*s));
-
-    if (!s)
-        return -ENOMEM;
-    s->vcpu = v;
-    /* vCPUs start spread over the CPUs; waking moves them to where there is room. */
-    v->cpu = v->id % cpu_count();
-    credit_unit_init(&s->unit, v->cpu, ~(u64)0);
-    v->sched = s;
-    return 0;
-}
-
-void sched_vcpu_fini(struct vcpu *v)
-{
-    if (!v->sched)
-        return;
-    sched_sync_vcpu_state(v);
-    page_zfree(v->sched, sizeof(*v->sched));
-    v->sched = NULL;
 }
 
 /* Waking and sleeping. */
@@ -229,7 +199,7 @@ void sched_wake(struct vcpu *v)
             to = &sched_cpus[cpu];
     }
     credit_charge(&to->queue, now);
-    credit_wake(&to->queue, u, &c->queue);
+    credit_wake(&to->queue, u, &c->queue, now);
     kick = sched_after_insert(to);
     if (to != c)
         lock_release(&to->lock);
@@ -252,7 +222,7 @@ void sched_sleep(struct vcpu *v)
         return;
     }
     c = sched_lock_vcpu(v);
-    if (READ_ONCE(v->pause) && u->state == CREDIT_WAITING) {
+    if (READ_ONCE(v->pause) && (u->state == CREDIT_WAITING || u->state == CREDIT_PARKED)) {
         credit_charge(&c->queue, clock_now());
         credit_sleep(&c->queue, u);
         vtime_set_runstate(v, sched_off_state(v), clock_now());
@@ -435,7 +405,8 @@ static bool sched_retire(struct sched_cpu *c, struct vcpu *prev, u64 now)
         vtime_set_runstate(prev, sched_off_state(prev), now);
         return false;
     }
-    if (!(u->hard >> c->queue.cpu & 1) && (u->hard & READ_ONCE(sched_online))) {
+    if ((!(u->hard >> c->queue.cpu & 1) && (u->hard & READ_ONCE(sched_online))) ||
+        unlikely(credit_strays(&c->queue, u))) {
         credit_sleep(&c->queue, u);
         vtime_set_runstate(prev, RUNSTATE_runnable, now);
         return true;
@@ -495,7 +466,7 @@ void sched_run(void)
         displaced = sched_retire(c, prev, now);
     c->yield = false;
     next = sched_choose(c, now);
-    if (next != prev && !prev->is_idle && prev->sched->unit.state == CREDIT_WAITING)
+    if (next != prev && !prev->is_idle && prev->sched->unit.state != CREDIT_OFF)
         vtime_set_runstate(prev, RUNSTATE_runnable, now);
     sched_account_idle(c, next->is_idle, now);
     if (c->queue.waiting && now - c->queue.balanced >= CREDIT_BALANCE)
@@ -518,91 +489,53 @@ void sched_run(void)
 
 /* Settings and accounts. */
 
-int sched_set_affinity(struct vcpu *v, struct cpu_mask hard, struct cpu_mask soft)
+void sched_vcpu_restrict(struct vcpu *v, u64 hard, u64 soft)
 {
-    struct sched_vcpu *s = v->sched;
-    struct sched_cpu *c;
+    struct sched_cpu *c = sched_lock_vcpu(v);
+    struct credit_unit *u = &v->sched->unit;
     bool move;
 
-    if (!(hard.bits & READ_ONCE(sched_online)))
-        return -EINVAL;
-    c = sched_lock_vcpu(v);
-    if (s->pinned)
-        s->hard = hard.bits; /* takes effect when the pin goes */
-    else
-        s->unit.hard = hard.bits;
-    s->unit.soft = soft.bits;
-    move = !(s->unit.hard >> c->queue.cpu & 1);
-    if (move && s->unit.state == CREDIT_WAITING && !READ_ONCE(s->unit.busy)) {
+    u->hard = hard;
+    u->soft = soft;
+    move = !(hard >> c->queue.cpu & 1);
+    if (move && (u->state == CREDIT_WAITING || u->state == CREDIT_PARKED) && !READ_ONCE(u->busy)) {
         credit_charge(&c->queue, clock_now());
-        credit_sleep(&c->queue, &s->unit);
+        credit_sleep(&c->queue, u);
         lock_release(&c->lock);
         sched_wake(v);
-        return 0;
+        return;
     }
     /* The one that runs is displaced when its CPU chooses again; a sleeper when it wakes. */
-    if (move && s->unit.state != CREDIT_OFF)
+    if (move && u->state != CREDIT_OFF)
         cpu_kick_work(c->queue.cpu, WORK_RESCHED);
     lock_release(&c->lock);
-    return 0;
 }
 
-void sched_get_affinity(const struct vcpu *v, struct cpu_mask *hard, struct cpu_mask *soft)
+void sched_vcpu_limit(struct vcpu *v, u64 period, u64 budget, bool extra, u32 home)
+{
+    struct sched_cpu *c = sched_lock_vcpu(v);
+    u64 now = clock_now();
+
+    credit_charge(&c->queue, now);
+    credit_limit_set(&c->queue, &v->sched->unit, period, budget, extra, home, now);
+    if (v->sched->unit.state != CREDIT_OFF)
+        cpu_kick_work(c->queue.cpu, WORK_RESCHED); /* budgets have changed: choose again */
+    lock_release(&c->lock);
+}
+
+void sched_vcpu_weight(struct vcpu *v, u16 weight)
 {
     struct sched_cpu *c = sched_lock_vcpu(v);
 
-    hard->bits = v->sched->pinned ? v->sched->hard : v->sched->unit.hard;
-    soft->bits = v->sched->unit.soft;
+    credit_set_weight(&c->queue, &v->sched->unit, weight, clock_now());
     lock_release(&c->lock);
 }
 
-int sched_pin_override(struct vcpu *v, s32 cpu)
+void sched_cpu_ratelimit(u32 cpu, u64 ns)
 {
-    struct sched_vcpu *s = v->sched;
-    struct cpu_mask hard, soft;
-
-    sched_get_affinity(v, &hard, &soft);
-    if (cpu < 0) {
-        if (!s->pinned)
-            return -EINVAL;
-        s->pinned = false;
-        return sched_set_affinity(v, hard, soft);
-    }
-    if (cpu >= MAX_CPUS || !(READ_ONCE(sched_online) >> cpu & 1))
-        return -EINVAL;
-    if (s->pinned)
-        return -EBUSY;
-    if (sched_set_affinity(v, (struct cpu_mask){(u64)1 << cpu}, soft))
-        return -EINVAL;
-    s->hard = hard.bits;
-    s->pinned = true;
-    return 0;
-}
-
-int sched_set_params(struct domain *d, u16 weight, u16 cap)
-{
-    u32 i;
-
-    for (i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpu[i];
-        struct sched_cpu *c;
-
-        if (!v)
-            continue;
-        c = sched_lock_vcpu(v);
-        credit_set_weight(&c->queue, &v->sched->unit, weight, clock_now());
-        v->sched->unit.cap = cap;
-        lock_release(&c->lock);
-    }
-    return 0;
-}
-
-void sched_get_params(const struct domain *d, u16 *weight, u16 *cap)
-{
-    const struct vcpu *v = d->vcpu[0];
-
-    *weight = v ? READ_ONCE(v->sched->unit.weight) : CREDIT_WEIGHT_DEFAULT;
-    *cap = v ? READ_ONCE(v->sched->unit.cap) : 0;
+    lock_acquire(&sched_cpus[cpu].lock);
+    sched_cpus[cpu].queue.ratelimit = ns;
+    lock_release(&sched_cpus[cpu].lock);
 }
 
 u64 sched_cpu_time(const struct vcpu *v)
@@ -639,6 +572,11 @@ static void sched_dump_unit(const char *what, struct credit_unit *u, u64 floor)
     log_msg(LOG_ERR, "    %s d%uv%u weight %u lag %lld us ran %llu ms pause %x hard %llx", what,
             v->domain->id, v->id, u->weight, (long long)(u->vtime - floor) / 1000,
             (unsigned long long)u->ran / 1000000, v->pause, (unsigned long long)u->hard);
+    if (u->limited)
+        log_msg(LOG_ERR,
+                "           cap %u %%, %lld us in hand; %llu of %llu us by cpu%u, %lld us left",
+                u->group->cap, (long long)u->quota / 1000, (unsigned long long)u->budget / 1000,
+                (unsigned long long)u->period / 1000, u->home, (long long)u->left / 1000);
 }
 
 void sched_dump(void)
@@ -665,6 +603,8 @@ void sched_dump(void)
             sched_dump_unit("runs ", c->queue.running, c->queue.floor);
         for (u = c->queue.first; u && lines++ < 64; u = u->next)
             sched_dump_unit("waits", u, c->queue.floor);
+        for (u = c->queue.parked; u && lines++ < 64; u = u->next)
+            sched_dump_unit("parks", u, c->queue.floor);
         lock_release(&c->lock);
     }
 }

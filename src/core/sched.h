@@ -6,15 +6,15 @@
 #define CORE_SCHED_H
 
 #include "arch/smp.h"
-#include "arch/smp.h"
 #include "core/vcpu.h"
+#include "pure/reason.h"
 
 /* Boot: the idle domain and this CPU's idle vCPU becomes current. */
 void sched_init(void);
 /* A further CPU: its idle vCPU becomes current. */
 void sched_init_secondary(void);
 
-int sched_vcpu_init(struct vcpu *v) MUST_CHECK; /* weight 256, affinity all */
+int sched_vcpu_init(struct vcpu *v) MUST_CHECK; /* the domain's weight, affinity all */
 void sched_vcpu_fini(struct vcpu *v);
 
 /* v became runnable (pause == 0) / stopped being so: called by core/vcpu.c after it changed
@@ -42,14 +42,24 @@ NORETURN void sched_start(void);
  */
 void sched_sync_vcpu_state(struct vcpu *v);
 
+/* Settings: core/sched_pool.c. They take RANK_POOL. */
+
 /* Pins the vCPU to one CPU until removed (cpu < 0). -EINVAL, -EBUSY when it is pinned already. */
 int sched_pin_override(struct vcpu *v, s32 cpu) MUST_CHECK;
-/* -EINVAL when no online CPU is left in `hard`. */
-int sched_set_affinity(struct vcpu *v, struct cpu_mask hard, struct cpu_mask soft) MUST_CHECK;
+/*
+ * Which CPUs it may use, and which of those it should. unpin: a pin override ends. -EINVAL when
+ * none of the pool's CPUs is in `hard`, -EBUSY when its reservation cannot be kept there.
+ */
+int sched_set_affinity(struct vcpu *v, struct cpu_mask hard, struct cpu_mask soft, bool unpin,
+                       struct reason *why) MUST_CHECK;
 void sched_get_affinity(const struct vcpu *v, struct cpu_mask *hard, struct cpu_mask *soft);
-/* Weight 1 to 65535 for every vCPU (0: unchanged), cap in percent of a CPU (kept only). */
-int sched_set_params(struct domain *d, u16 weight, u16 cap) MUST_CHECK;
+/*
+ * Weight 1 to 65535 for every vCPU (0: unchanged), cap in percent of a CPU for all together (0:
+ * none). -EINVAL: the cap is below a reservation.
+ */
+int sched_set_params(struct domain *d, u16 weight, u16 cap, struct reason *why) MUST_CHECK;
 void sched_get_params(const struct domain *d, u16 *weight, u16 *cap);
+
 u64 sched_cpu_time(const struct vcpu *v); /* ns run, exact to now */
 u64 sched_idle_time(u32 cpu);             /* ns idle */
 void sched_dump(void);                    /* debug key 'r' */

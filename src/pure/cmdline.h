@@ -105,4 +105,7 @@ struct cmdline_loglvl {
 };
 int cmdline_parse_loglvl(const char *value, void *loglvl);
 
+/* sched=credit, credit2 or rtds: the scheduler's number in the ABI; Xen's others are credit2. */
+int cmdline_parse_sched(const char *value, void *sched_id);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/lib.h"
+#include "wire/wire.h"
 
 #define CMDLINE_FIELD 32
 
@@ -251,5 +252,18 @@ int cmdline_parse_loglvl(const char *value, void *loglvl)
         return -EINVAL;
     l->always = MIN((u32)always, 4u); /* debug is the last level: all shows no more */
     l->limited = MAX(MIN((u32)limited, 4u), l->always);
+    return 0;
+}
+
+int cmdline_parse_sched(const char *value, void *sched_id)
+{
+    static const char *const names[] = {"credit", "credit2", "arinc653", "rtds", "null"};
+    static const u32 ids[] = {XEN_SCHEDULER_CREDIT, XEN_SCHEDULER_CREDIT2, XEN_SCHEDULER_CREDIT2,
+                              XEN_SCHEDULER_RTDS, XEN_SCHEDULER_CREDIT2};
+    int i = find_word(value, names, ARRAY_SIZE(names));
+
+    if (i < 0)
+        return -EINVAL;
+    *(u32 *)sched_id = ids[i];
     return 0;
 }

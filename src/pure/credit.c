@@ -7,12 +7,15 @@
  * (the account carries remainders); across queues it comes from stealing by idle CPUs and from
  * pushing waiters towards less loaded CPUs.
  *
- * Left out: enforcing caps (the field is kept so that a budget can be added here alone).
+ * Who may not run (caps) or must run now (reservations) is asked of pure/credit_limit.c, and only
+ * on queues with such units. A unit that may not run is parked: off the list, but on the queue,
+ * which looks again when its budget is renewed.
  */
 #include "pure/credit.h"
 
 #include "base/atomic.h"
 #include "base/lib.h"
+#include "pure/credit_limit.h"
 
 /* Virtual time starts here, so that subtracting a bonus never wraps. */
 #define CREDIT_EPOCH ((u64)1 << 40)
@@ -24,13 +27,15 @@ void credit_queue_init(struct credit_queue *q, u32 cpu)
     q->floor = CREDIT_EPOCH;
 }
 
-void credit_unit_init(struct credit_unit *u, u32 cpu, u64 hard)
+void credit_unit_init(struct credit_unit *u, struct credit_group *g, u32 cpu, u64 hard)
 {
     memset(u, 0, sizeof(*u));
+    u->group = g;
     u->cpu = cpu;
     u->hard = hard;
     u->soft = ~(u64)0;
     u->weight = CREDIT_WEIGHT_DEFAULT;
+    u->extra = true;
 }
 
 /* Signed distance of a from b. */
@@ -99,25 +104,42 @@ void credit_charge(struct credit_queue *q, u64 now)
         u->vtime += x / u->weight;
         u->rest = x % u->weight;
     }
+    if (unlikely(u->limited))
+        credit_limit_spend(u, ns);
     credit_raise_floor(q);
 }
 
-/* Gives u its place relative to q's floor, `lag` behind it, within the limits. */
-static void credit_settle(struct credit_queue *q, struct credit_unit *u, s64 lag)
+/* Gives u its place relative to q's floor: `lag` behind it, `bonus` at most ahead. */
+static void credit_settle(struct credit_queue *q, struct credit_unit *u, s64 lag, u64 bonus)
 {
-    if (lag < -(s64)CREDIT_BONUS)
-        lag = -(s64)CREDIT_BONUS;
+    if (lag < -(s64)bonus)
+        lag = -(s64)bonus;
     if (lag > (s64)CREDIT_LEAD)
         lag = (s64)CREDIT_LEAD;
     u->vtime = q->floor + (u64)lag;
     u->cpu = q->cpu;
 }
 
-void credit_wake(struct credit_queue *q, struct credit_unit *u, const struct credit_queue *from)
+void credit_wake(struct credit_queue *q, struct credit_unit *u, const struct credit_queue *from,
+                 u64 now)
 {
     ASSERT(u->state == CREDIT_OFF);
-    credit_settle(q, u, u->vtime ? credit_diff(u->vtime, from->floor) : 0);
+    credit_settle(q, u, u->vtime ? credit_diff(u->vtime, from->floor) : 0, CREDIT_BONUS);
     credit_link(q, u);
+    q->load += u->weight;
+    if (unlikely(u->limited)) {
+        credit_limit_wake(u, now);
+        credit_limit_enter(q, u);
+    }
+}
+
+/* Off the list of those parked. */
+static void credit_retrieve(struct credit_queue *q, struct credit_unit *u)
+{
+    *(u->prev ? &u->prev->next : &q->parked) = u->next;
+    if (u->next)
+        u->next->prev = u->prev;
+    u->next = u->prev = NULL;
     q->load += u->weight;
 }
 
@@ -126,10 +148,36 @@ void credit_sleep(struct credit_queue *q, struct credit_unit *u)
     ASSERT(u->state != CREDIT_OFF);
     if (u->state == CREDIT_RUNNING)
         q->running = NULL;
-    else
+    else if (u->state == CREDIT_WAITING)
         credit_unlink(q, u);
+    else
+        credit_retrieve(q, u);
     u->state = CREDIT_OFF;
     q->load -= u->weight;
+    if (unlikely(u->limited)) {
+        credit_limit_leave(q, u);
+        credit_limit_sleep(u);
+    }
+}
+
+/* u, which neither waits nor runs any more, has no budget. */
+static void credit_park(struct credit_queue *q, struct credit_unit *u)
+{
+    u->prev = NULL;
+    u->next = q->parked;
+    if (u->next)
+        u->next->prev = u;
+    q->parked = u;
+    u->state = CREDIT_PARKED;
+    q->load -= u->weight;
+}
+
+void credit_unpark(struct credit_queue *q, struct credit_unit *u)
+{
+    credit_retrieve(q, u);
+    /* Enough to preempt what computes, but not a guest that has slept. */
+    credit_settle(q, u, credit_diff(u->vtime, q->floor), CREDIT_MARGIN * 2);
+    credit_link(q, u);
 }
 
 void credit_yield(struct credit_queue *q)
@@ -140,16 +188,33 @@ void credit_yield(struct credit_queue *q)
         return;
     if (credit_diff(q->first->vtime, u->vtime) > 0)
         u->vtime = q->first->vtime;
+    u->yielded = u->limited;
     /* Its slice is over: equals go behind those already in line. */
     q->started = q->charged - CREDIT_SLICE_MAX;
     credit_raise_floor(q);
 }
 
+/* One with a claim to this moment waits, or runs: then virtual times do not count. */
+static bool credit_claims(const struct credit_queue *q, bool *preempts)
+{
+    const struct credit_unit *claim = credit_limit_first(q);
+    bool holds = credit_limit_insists(q->running);
+
+    *preempts = claim && (!holds || claim->deadline < q->running->deadline);
+    return claim || holds;
+}
+
 bool credit_preempts(const struct credit_queue *q)
 {
+    bool preempts;
+
     if (!q->first)
         return false;
-    return !q->running || credit_diff(q->running->vtime, q->first->vtime) > (s64)CREDIT_MARGIN;
+    if (!q->running)
+        return true;
+    if (unlikely(q->limited) && credit_claims(q, &preempts))
+        return preempts;
+    return credit_diff(q->running->vtime, q->first->vtime) > (s64)CREDIT_MARGIN;
 }
 
 /* Real time until the running unit is `ahead` (virtual) ahead of the first in line. */
@@ -165,12 +230,14 @@ static u64 credit_until(const struct credit_queue *q, u64 ahead)
     return MIN((u64)v * u->weight / CREDIT_WEIGHT_DEFAULT, CREDIT_SLICE_MAX);
 }
 
-u64 credit_slice(const struct credit_queue *q, u64 now)
+static u64 credit_fair_slice(const struct credit_queue *q, u64 now)
 {
     u64 used = now - q->started, ns;
 
     if (!q->first || !q->running)
         return 0;
+    if (unlikely(used < q->ratelimit) && credit_preempts(q))
+        return q->ratelimit - used;
     if (used >= CREDIT_SLICE_MAX)
         return MAX(credit_until(q, 0), CREDIT_SLICE_MIN);
     ns = MIN(credit_until(q, CREDIT_SLICE), CREDIT_SLICE_MAX - used);
@@ -179,32 +246,90 @@ u64 credit_slice(const struct credit_queue *q, u64 now)
     return MAX(ns, (u64)1);
 }
 
+u64 credit_slice(const struct credit_queue *q, u64 now)
+{
+    u64 ns = credit_fair_slice(q, now);
+
+    return unlikely(q->limited) ? credit_limit_slice(q, ns, now) : ns;
+}
+
 /* The slice ended: a slice ahead of the next, or as long as anyone may run at a stretch. */
 static bool credit_expired(const struct credit_queue *q, u64 now)
 {
     u64 used = now - q->started;
 
+    if (unlikely(q->running->limited) && credit_limit_insists(q->running))
+        return false;
     if (credit_diff(q->running->vtime, q->first->vtime) < 0)
         return false; /* still the most deserving */
     return used >= CREDIT_SLICE_MAX ||
            (used >= CREDIT_SLICE_MIN && credit_until(q, CREDIT_SLICE) == 0);
 }
 
+/* The running unit stays. */
+static bool credit_stays(const struct credit_queue *q, u64 now)
+{
+    if (!q->first)
+        return true;
+    if (credit_preempts(q))
+        return now - q->started < q->ratelimit;
+    return !credit_expired(q, now);
+}
+
+/* Before the choice, on a queue with limited units: budgets are renewed, the parked come back. */
+static void credit_review(struct credit_queue *q, u64 now)
+{
+    struct credit_unit *u, *next;
+
+    for (u = q->parked; u; u = next) {
+        next = u->next;
+        if (u->due <= now)
+            credit_unpark(q, u);
+    }
+    credit_limit_renew(q, now);
+    u = q->running;
+    if (u && u->limited && !credit_limit_allows(u, now)) {
+        q->running = NULL;
+        credit_park(q, u);
+    }
+}
+
+/* Takes the next in line off it; those without budget are parked on the way. */
+static struct credit_unit *credit_take(struct credit_queue *q, u64 now)
+{
+    struct credit_unit *u;
+
+    for (;;) {
+        u = unlikely(q->limited) ? credit_limit_first(q) : NULL;
+        if (!u)
+            u = q->first;
+        if (!u)
+            return NULL;
+        credit_unlink(q, u);
+        if (likely(!u->limited) || credit_limit_allows(u, now))
+            return u;
+        credit_park(q, u);
+    }
+}
+
 struct credit_unit *credit_choose(struct credit_queue *q, u64 now)
 {
-    struct credit_unit *u = q->running;
+    struct credit_unit *u;
 
+    if (unlikely(q->limited))
+        credit_review(q, now);
+    u = q->running;
     if (u) {
-        if (!q->first || (!credit_preempts(q) && !credit_expired(q, now)))
+        if (credit_stays(q, now))
             return u;
         credit_link(q, u);
         q->running = NULL;
     }
-    u = q->first;
+    u = credit_take(q, now);
     if (!u)
         return NULL;
-    credit_unlink(q, u);
     u->state = CREDIT_RUNNING;
+    u->yielded = false;
     q->running = u;
     q->started = q->charged = now;
     return u;
@@ -215,7 +340,7 @@ void credit_set_weight(struct credit_queue *q, struct credit_unit *u, u16 weight
     if (weight == 0)
         return;
     credit_charge(q, now);
-    if (u->state != CREDIT_OFF)
+    if (u->state == CREDIT_WAITING || u->state == CREDIT_RUNNING)
         q->load += (u64)weight - u->weight;
     u->weight = weight;
     u->rest = 0;
@@ -239,6 +364,8 @@ u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
         return u->cpu;
     if (idle & may)
         return (u32)__builtin_ctzl(idle & may);
+    if (unlikely(u->limited) && u->period && (may >> u->home & 1))
+        return u->home;
     if (should >> u->cpu & 1)
         best_load = READ_ONCE(queue[u->cpu]->load);
     for (set = should; set; set &= set - 1) {
@@ -276,6 +403,8 @@ struct credit_unit *credit_push(const struct credit_queue *q, const struct credi
             continue;
         if (READ_ONCE(u->busy) || READ_ONCE(to->load) + u->weight > q->load)
             continue;
+        if (u->limited && u->period)
+            continue; /* its promise is here, or it goes home by itself */
         if (!best || u->moved_at < best->moved_at)
             best = u;
     }
@@ -289,10 +418,14 @@ void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_
     ASSERT(u->state == CREDIT_WAITING);
     credit_unlink(q, u);
     q->load -= u->weight;
-    credit_settle(to, u, lag);
+    credit_settle(to, u, lag, CREDIT_BONUS);
     credit_link(to, u);
     to->load += u->weight;
     u->moved_at = now;
+    if (unlikely(u->limited)) {
+        credit_limit_leave(q, u);
+        credit_limit_enter(to, u);
+    }
 }
 
 bool credit_audit(const struct credit_queue *q)
@@ -313,5 +446,5 @@ bool credit_audit(const struct credit_queue *q)
     }
     if (q->running && (q->running->state != CREDIT_RUNNING || q->running->cpu != q->cpu))
         return false;
-    return q->last == prev && n == q->waiting && load == q->load;
+    return q->last == prev && n == q->waiting && load == q->load && credit_limit_audit(q);
 }

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scheduling policy: weighted fair share by virtual time over one run queue per CPU.
+ * Scheduling policy: weighted fair share by virtual time over one run queue per CPU, with caps and
+ * reservations laid over it (pure/credit_limit.h).
  *
  * Each unit (a vCPU) has a virtual time that advances with the time it runs, divided by its weight;
  * each queue a floor, the virtual time below which nobody on it is. The unit with the lowest
  * virtual time runs. A unit that slept comes back at most CREDIT_BONUS below the floor: enough to
  * preempt what runs, not enough to make up for the sleep. Virtual times are only compared within a
- * queue; a unit that moves takes its distance from the floor along.
+ * queue; a unit that moves takes its distance from the floor along. Time is charged when it is
+ * used, by the clock: there is no tick to hide from.
+ *
+ *   OFF --wake--> WAITING --choose--> RUNNING --sleep--> OFF
+ *                    ^  ^---preempted----'|
+ *                    '--due--- PARKED <---' no budget is left (also from WAITING)
  *
  * A queue and its units are protected by the caller's lock of that queue (RANK_SCHED); functions
  * that take two queues need both. Fields read without it (load, waiting) are hints. Times in ns.
@@ -15,6 +21,7 @@
 #define PURE_CREDIT_H
 
 #include "base/def.h"
+#include "pure/port.h"
 
 #define CREDIT_WEIGHT_DEFAULT 256 /* virtual time is real time at this weight */
 #define CREDIT_WEIGHT_MAX     65535
@@ -26,11 +33,24 @@
 #define CREDIT_LEAD           50000000ul /* virtual: most a moved or woken unit is behind */
 #define CREDIT_BALANCE        20000000ul /* real: how often a queue with waiters looks elsewhere */
 #define CREDIT_HOT            50000000ul /* real: a moved unit is left alone this long */
+#define CREDIT_CAP_PERIOD     10000000ul /* real: a cap is kept over this time */
+#define CREDIT_CAP_CHUNK      1000000ul  /* real: what a unit takes of its group's budget at once */
+#define CREDIT_TICK           20000ul    /* real: shortest time a budget is waited for */
+#define CREDIT_SHARE_FULL     1000000u   /* a reserved share is given in millionths of a CPU */
+#define CREDIT_SHARE_LIMIT    950000u    /* what may be promised of one CPU */
 
-enum credit_state { CREDIT_OFF, CREDIT_WAITING, CREDIT_RUNNING };
+enum credit_state { CREDIT_OFF, CREDIT_WAITING, CREDIT_RUNNING, CREDIT_PARKED };
+
+/* What units of one domain share. `lock` (RANK_CREDIT) protects budget and refill. */
+struct credit_group {
+    struct lock lock;
+    u32 cap;    /* percent of a CPU for all of them together, 0 = none */
+    s64 budget; /* what is left of this period; below 0: to be paid from the next */
+    u64 refill; /* the next period begins */
+};
 
 struct credit_unit {
-    struct credit_unit *next, *prev; /* waiting: neighbours by virtual time */
+    struct credit_unit *next, *prev; /* waiting: neighbours by virtual time; parked: unordered */
     u64 vtime;
     u64 rest; /* ns * DEFAULT not yet turned into virtual time: less than weight */
     u64 ran;  /* ns run, exact up to the queue's last charge */
@@ -38,9 +58,21 @@ struct credit_unit {
     u64 hard, soft; /* CPUs it may use, CPUs it should; hard is never empty */
     u32 cpu;        /* the queue it is on or was last on */
     u16 weight;
-    u16 cap; /* percent of a CPU, 0 = none; kept, not enforced */
     enum credit_state state;
     bool busy; /* its context is on q's CPU: it must not move. Set and cleared by the caller */
+
+    /* Caps and reservations: pure/credit_limit.c. */
+    bool limited; /* it has one of them; the rest matters only then */
+    bool extra;   /* reservation: it may run beyond its budget, as its weight allows */
+    bool yielded; /* reservation: does not insist on its budget right now */
+    u32 home;     /* reservation: the CPU that made the promise */
+    struct credit_group *group;
+    s64 quota;                 /* of the group's budget, in hand */
+    u64 period, budget;        /* reservation: budget ns in every period ns; period 0: none */
+    u64 deadline;              /* of the running period */
+    s64 left;                  /* of its budget */
+    u64 due;                   /* parked: when to look again */
+    struct credit_unit *rnext; /* the queue's next with a reservation */
 };
 
 struct credit_queue {
@@ -49,15 +81,19 @@ struct credit_queue {
     u64 charged;                      /* the running unit is charged up to here */
     u64 started;                      /* when it was chosen */
     u64 floor;
-    u64 load;     /* weights of running and waiting */
-    u64 balanced; /* last look for imbalance */
+    u64 load;      /* weights of running and waiting */
+    u64 balanced;  /* last look for imbalance */
+    u64 ratelimit; /* real: a unit runs this long before a waker replaces it */
     u32 waiting;
     u32 cpu;
+    u32 limited;                  /* units here with a cap or reservation, parked ones included */
+    struct credit_unit *reserved; /* those waiting or running with a reservation, by rnext */
+    struct credit_unit *parked;
 };
 
 void credit_queue_init(struct credit_queue *q, u32 cpu);
 /* Off any queue, at the floor of cpu's queue when it first wakes. */
-void credit_unit_init(struct credit_unit *u, u32 cpu, u64 hard);
+void credit_unit_init(struct credit_unit *u, struct credit_group *g, u32 cpu, u64 hard);
 
 /* Brings the running unit's account up to now. Every other function expects that it was called. */
 void credit_charge(struct credit_queue *q, u64 now);
@@ -66,20 +102,21 @@ void credit_charge(struct credit_queue *q, u64 now);
  * u, off, becomes ready on q. `from` is the queue of u->cpu (only its floor is read, a hint), or q.
  * Sets u->cpu.
  */
-void credit_wake(struct credit_queue *q, struct credit_unit *u, const struct credit_queue *from);
-/* u, running or waiting on q, stops being ready. */
+void credit_wake(struct credit_queue *q, struct credit_unit *u, const struct credit_queue *from,
+                 u64 now);
+/* u, running, waiting or parked on q, stops being ready. */
 void credit_sleep(struct credit_queue *q, struct credit_unit *u);
 /* The running unit lets the next in line go first, once. */
 void credit_yield(struct credit_queue *q);
 
-/* Should the first in line replace the running unit before its slice ends? */
+/* Should somebody in line replace the running unit before its slice ends? */
 bool credit_preempts(const struct credit_queue *q);
 /*
  * Chooses what runs now: the running unit, or the first in line when the slice is over or it
- * preempts. NULL: nobody is ready.
+ * preempts; first of all those whose reservation is due. NULL: nobody is ready.
  */
 struct credit_unit *credit_choose(struct credit_queue *q, u64 now);
-/* Real ns the choice is good for; 0: until something changes (nobody waits). */
+/* Real ns the choice is good for; 0: until something changes (nobody waits, no budget runs). */
 u64 credit_slice(const struct credit_queue *q, u64 now);
 
 /* Charges and sets a new weight in place. */
@@ -87,7 +124,8 @@ void credit_set_weight(struct credit_queue *q, struct credit_unit *u, u16 weight
 
 /*
  * Where u should become ready: its last CPU when idle, else an idle one it should use, else an idle
- * one it may use, else the least loaded of those it should use. queue[cpu] for all bits of online.
+ * one it may use, else the one that promised it a share, else the least loaded of those it should
+ * use. queue[cpu] for all bits of online.
  */
 u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
                  const struct credit_queue *const *queue);
@@ -103,7 +141,7 @@ struct credit_unit *credit_push(const struct credit_queue *q, const struct credi
 /* A waiting unit changes its queue. */
 void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_unit *u, u64 now);
 
-/* Order, links, counts, load, floor. */
+/* Order, links, counts, load, floor, lists of the limited. */
 bool credit_audit(const struct credit_queue *q);
 
 #endif

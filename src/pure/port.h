@@ -23,7 +23,9 @@ enum lock_rank {
     RANK_MMU,         /* a domain's PV page tables: serialises type changes of its tables */
     RANK_EVENT,       /* a domain's event ports */
     RANK_PIRQ,        /* physical irq bindings */
+    RANK_POOL,        /* CPU pools, promised shares */
     RANK_SCHED,       /* a CPU's run queue */
+    RANK_CREDIT,      /* a capped domain's budget */
     RANK_TIMER,       /* a CPU's timer queue */
     RANK_HEAP,        /* page allocator, small-object pools, accounting */
     RANK_IRQ,         /* interrupt controller registers */

@@ -2,6 +2,7 @@
 /* The command line's syntax and the values with a grammar of their own. */
 #include "host/host.h"
 #include "pure/cmdline.h"
+#include "wire/wire.h"
 
 static struct {
     bool on, off;
@@ -13,6 +14,7 @@ static struct {
     u32 console;
     struct cmdline_loglvl lvl;
     struct cmdline_range vcpus;
+    u32 sched;
 } v;
 static struct reason why;
 
@@ -22,10 +24,11 @@ static const struct cmdline_opt opts[] = {
     {.name = "maxcpus", .kind = CMDLINE_UINT, .dst = &v.count, .min = 1, .max = 64},
     {.name = "heap_max", .kind = CMDLINE_SIZE, .dst = &v.size, .max = ~0ull, .shift = 20},
     {.name = "title", .kind = CMDLINE_STRING, .dst = v.text, .max = sizeof(v.text)},
-    {.name = "sched", .kind = CMDLINE_IGNORE},
     {.name = "dom0_mem", .kind = CMDLINE_CUSTOM, .dst = &v.mem, .parse = cmdline_parse_dom0_mem},
     {.name = "com1", .kind = CMDLINE_CUSTOM, .dst = &v.com1, .parse = cmdline_parse_com},
     {.name = "console", .kind = CMDLINE_CUSTOM, .dst = &v.console, .parse = cmdline_parse_console},
+    {.name = "sched", .kind = CMDLINE_CUSTOM, .dst = &v.sched, .parse = cmdline_parse_sched},
+    {.name = "edd", .kind = CMDLINE_IGNORE},
     {.name = "loglvl", .kind = CMDLINE_CUSTOM, .dst = &v.lvl, .parse = cmdline_parse_loglvl},
     {.name = "dom0_max_vcpus",
      .kind = CMDLINE_CUSTOM,
@@ -48,7 +51,7 @@ static int parse(const char *line)
 
 TEST(sets_every_kind)
 {
-    CHECK_EQ(parse("  noreboot no-smp maxcpus=0x10 heap-max=3 title=\"a b\" sched=credit sched\t"),
+    CHECK_EQ(parse("  noreboot no-smp maxcpus=0x10 heap-max=3 title=\"a b\" edd=off edd\t"),
              0);
     CHECK(v.on && !v.off);
     CHECK_EQ(v.count, 16);
@@ -283,4 +286,18 @@ TEST(range_grammar)
     CHECK_EQ(parse("dom0_max_vcpus=2-"), -EINVAL);
     CHECK_EQ(parse("dom0_max_vcpus=-2"), -EINVAL);
     CHECK_EQ(parse("dom0_max_vcpus=2-3-4"), -EINVAL);
+}
+
+TEST(scheduler_names)
+{
+    CHECK_EQ(parse("sched=credit"), 0);
+    CHECK_EQ(v.sched, XEN_SCHEDULER_CREDIT);
+    CHECK_EQ(parse("sched=rtds"), 0);
+    CHECK_EQ(v.sched, XEN_SCHEDULER_RTDS);
+    CHECK_EQ(parse("sched=credit2"), 0);
+    CHECK_EQ(v.sched, XEN_SCHEDULER_CREDIT2);
+    CHECK_EQ(parse("sched=null"), 0); /* Xen has it */
+    CHECK_EQ(v.sched, XEN_SCHEDULER_CREDIT2);
+    CHECK_EQ(parse("sched=bvt"), -EINVAL);
+    CHECK_EQ(parse("sched"), -EINVAL);
 }

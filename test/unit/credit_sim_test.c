@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What guests get from the scheduler, in virtual time on the toy machine of host/toy_sched.h:
+ * shares by weight, caps, reservations, no gain for those who hide from ticks, quick wake-ups.
+ * Shares are in hundredths of a percent of one CPU.
+ */
+#include <stdlib.h>
+
+#include "host/toy_sched.h"
+
+static u64 share[TOY_TASKS];
+
+static void near(u64 got, u64 want, u64 off, const char *what)
+{
+    if (got > want + off || got + off < want)
+        FAIL("%s: %llu.%02llu %%, want %llu.%02llu %% within %llu.%02llu", what,
+             (unsigned long long)got / 100, (unsigned long long)got % 100,
+             (unsigned long long)want / 100, (unsigned long long)want % 100,
+             (unsigned long long)off / 100, (unsigned long long)off % 100);
+}
+
+/* 0 to 1000 per mille of a task's wake-up latencies, us. */
+static int by_value(const void *a, const void *b)
+{
+    return (*(const u32 *)a > *(const u32 *)b) - (*(const u32 *)a < *(const u32 *)b);
+}
+
+static u32 latency(struct toy_task *t, u32 per_mille)
+{
+    CHECK(t->lates >= 100);
+    qsort(t->late, t->lates, sizeof(t->late[0]), by_value);
+    return t->late[MIN((u64)t->lates * per_mille / 1000, (u64)t->lates - 1)];
+}
+
+/* The policy's account is the machine's: every ns a task had the processor, nothing else. */
+static void accounts_agree(void)
+{
+    u64 sum = 0, switches = 0;
+    u32 i;
+
+    for (i = 0; i < toy_tasks; i++) {
+        const struct toy_task *t = &toy_task[i];
+
+        CHECK(t->unit.ran >= t->progress);
+        sum += t->unit.ran;
+    }
+    for (i = 0; i < toy_cpus; i++)
+        switches += toy_cpu[i].switches;
+    for (i = 0; i < toy_tasks; i++)
+        sum -= toy_task[i].progress;
+    if (sum > switches * TOY_SWITCH)
+        FAIL("accounted for %llu ns more than were worked", (unsigned long long)sum);
+}
+
+TEST(weights_one_two_four)
+{
+    u32 i;
+
+    toy_init(1);
+    for (i = 0; i < 3; i++)
+        toy_spinner((u16)(128u << i));
+    toy_run(1 * SEC);
+    toy_measure(30 * SEC, share);
+    near(share[0], 1428, 14, "weight 1 of 7");
+    near(share[1], 2857, 28, "weight 2 of 7");
+    near(share[2], 5714, 57, "weight 4 of 7");
+    accounts_agree();
+}
+
+TEST(weights_at_the_ends)
+{
+    toy_init(1);
+    toy_spinner(1);
+    toy_spinner(65535);
+    toy_spinner(65535);
+    toy_measure(60 * SEC, share);
+    near(share[1], 4999, 60, "weight 65535");
+    near(share[2], 4999, 60, "weight 65535");
+    CHECK(toy_task[0].progress > 0);
+    accounts_agree();
+}
+
+static void cap_alone(u32 cap)
+{
+    toy_init(1);
+    toy_spinner(256);
+    toy_set_cap(&toy_task[0], cap);
+    toy_measure(10 * SEC, share);
+    near(share[0], cap * 100u, 30, "a cap on an idle CPU");
+    CHECK(toy_cpu[0].idle > 9 * SEC * (100 - cap) / 100);
+}
+
+TEST(caps_on_an_idle_cpu)
+{
+    cap_alone(1);
+    cap_alone(10);
+    cap_alone(25);
+    cap_alone(50);
+    cap_alone(99);
+}
+
+TEST(caps_beside_spinners)
+{
+    static const u32 caps[3] = {10, 25, 50};
+    u32 i;
+
+    for (i = 0; i < 3; i++) {
+        toy_init(1);
+        toy_spinner(256);
+        toy_spinner(256);
+        toy_task[0].unit.weight = 2560; /* entitled to 10 of 11 */
+        toy_set_cap(&toy_task[0], caps[i]);
+        toy_run(1 * SEC);
+        toy_measure(20 * SEC, share);
+        near(share[0], caps[i] * 100u, 50, "the cap");
+        near(share[1], 10000 - caps[i] * 100u, 100, "the rest");
+        accounts_agree();
+    }
+}
+
+TEST(cap_of_several_vcpus)
+{
+    u32 i;
+
+    toy_init(2);
+    for (i = 0; i < 3; i++) {
+        toy_spinner(256);
+        toy_task[i].unit.group = &toy_task[0].own;
+    }
+    toy_set_cap(&toy_task[0], 130);
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    near(share[0] + share[1] + share[2], 13000, 100, "130 % for three vCPUs on two CPUs");
+    toy_set_cap(&toy_task[0], 0);
+    toy_measure(20 * SEC, share);
+    near(share[0] + share[1] + share[2], 20000, 50, "without a cap");
+}
+
+TEST(cap_is_changed_while_it_runs)
+{
+    static const u32 caps[] = {20, 60, 5, 0, 33};
+    u32 i;
+
+    toy_init(1);
+    toy_spinner(256);
+    for (i = 0; i < ARRAY_SIZE(caps); i++) {
+        toy_set_cap(&toy_task[0], caps[i]);
+        toy_run(20 * MS);
+        toy_measure(5 * SEC, share);
+        near(share[0], caps[i] ? caps[i] * 100u : 10000, 40, "the cap of now");
+    }
+}
+
+/* Computes nearly a tick of 10 ms or 1 ms and is never there when it rings. */
+static u64 dodge_burst(struct toy_task *t)
+{
+    return t->arg[0] - 100 * US - toy_now % t->arg[0] % (t->arg[0] / 2);
+}
+
+static u64 dodge_pause(struct toy_task *t)
+{
+    return t->arg[0] - toy_now % t->arg[0] + 50 * US;
+}
+
+TEST(tick_dodgers_gain_nothing)
+{
+    static const u64 ticks[] = {1 * MS, 4 * MS, 10 * MS, 30 * MS};
+    u32 i, n, others;
+
+    for (others = 1; others <= 4; others += 3) {
+        for (n = 0; n < ARRAY_SIZE(ticks); n++) {
+            struct toy_task *dodger;
+
+            toy_init(1);
+            for (i = 0; i < others; i++)
+                toy_spinner(256);
+            dodger = toy_add(dodge_burst, dodge_pause, 0);
+            dodger->arg[0] = ticks[n];
+            toy_run(1 * SEC);
+            toy_measure(20 * SEC, share);
+            if (share[others] > 10000 / (others + 1) + 100)
+                FAIL("a dodger of %llu us gets %llu.%02llu %% beside %u",
+                     (unsigned long long)(ticks[n] / US), (unsigned long long)share[others] / 100,
+                     (unsigned long long)share[others] % 100, others);
+            accounts_agree();
+        }
+    }
+}
+
+TEST(a_capped_dodger_keeps_the_cap)
+{
+    struct toy_task *t;
+
+    toy_init(1);
+    t = toy_add(dodge_burst, dodge_pause, 0);
+    t->arg[0] = 2 * MS;
+    toy_set_cap(t, 25);
+    toy_measure(20 * SEC, share);
+    if (share[0] > 2600)
+        FAIL("%llu.%02llu %% with a cap of 25 %%", (unsigned long long)share[0] / 100,
+             (unsigned long long)share[0] % 100);
+    CHECK(share[0] > 2000);
+}
+
+static void reserved_beside_spinners(u64 period, u64 budget, u32 spinners)
+{
+    u64 want = budget * 10000 / period;
+    u32 i;
+
+    toy_init(1);
+    toy_spinner(256);
+    for (i = 0; i < spinners; i++)
+        toy_spinner(256);
+    CHECK(toy_reserve(&toy_task[0], period, budget, true));
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    if (share[0] + 20 < want)
+        FAIL("%llu.%02llu %% of %llu.%02llu %% reserved", (unsigned long long)share[0] / 100,
+             (unsigned long long)share[0] % 100, (unsigned long long)want / 100,
+             (unsigned long long)want % 100);
+    near(share[1], (10000 - share[0]) / spinners, 60, "the others share the rest");
+    accounts_agree();
+}
+
+TEST(reservation_beside_eight_spinners)
+{
+    reserved_beside_spinners(10 * MS, 4 * MS, 8);
+    reserved_beside_spinners(10 * MS, 9 * MS, 8);
+    reserved_beside_spinners(1 * MS, 300 * US, 8);
+    reserved_beside_spinners(5 * MS, 1 * MS, 3);
+}
+
+/* It is a minimum: more by weight is not taken away. */
+TEST(reservation_is_no_cap)
+{
+    toy_init(1);
+    toy_spinner(256);
+    toy_spinner(256);
+    CHECK(toy_reserve(&toy_task[0], 10 * MS, 2 * MS, true));
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    near(share[0], 5000, 100, "20 % reserved, half by weight");
+    CHECK(toy_reserve(&toy_task[0], 10 * MS, 2 * MS, false)); /* without extra time */
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    near(share[0], 2000, 50, "20 % and no more");
+    CHECK(toy_reserve(&toy_task[0], 0, 0, true));
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    near(share[0], 5000, 100, "taken back");
+}
+
+/* Each gets its own, at the fullest that is admitted, whatever the weights. */
+TEST(reservations_fill_a_cpu)
+{
+    u32 i;
+
+    toy_init(1);
+    for (i = 0; i < 4; i++)
+        toy_spinner((u16)(1u << (4 * i)));
+    toy_spinner(65535);
+    CHECK(toy_reserve(&toy_task[0], 10 * MS, 3 * MS, true));
+    CHECK(toy_reserve(&toy_task[1], 4 * MS, 1 * MS, true));
+    CHECK(toy_reserve(&toy_task[2], 7 * MS, 2 * MS, true));
+    CHECK(!toy_reserve(&toy_task[3], 10 * MS, 2 * MS, true)); /* 30 + 25 + 28.6 + 20 */
+    CHECK(toy_reserve(&toy_task[3], 10 * MS, 1 * MS, true));
+    CHECK(!toy_reserve(&toy_task[0], 10 * MS, 5 * MS, true)); /* the old one stays */
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    CHECK(share[0] >= 2980);
+    CHECK(share[1] >= 2480);
+    CHECK(share[2] >= 2835);
+    CHECK(share[3] >= 980);
+    CHECK(share[4] >= 300);
+    accounts_agree();
+}
+
+static u64 random_burst(struct toy_task *t)
+{
+    return 10 * US + host_rand_below(t->arg[0]);
+}
+
+static u64 random_pause(struct toy_task *t)
+{
+    return 10 * US + host_rand_below(t->arg[1]);
+}
+
+/* One that wakes and sleeps at random has its share of the time it asks for, too. */
+TEST(reservation_of_one_that_sleeps)
+{
+    u32 i;
+
+    toy_init(1);
+    toy_add(random_burst, random_pause, 0)->arg[0] = 3 * MS;
+    toy_task[0].arg[1] = 7 * MS; /* wants 30 % */
+    for (i = 0; i < 8; i++)
+        toy_spinner(1024);
+    CHECK(toy_reserve(&toy_task[0], 10 * MS, 4 * MS, true));
+    toy_run(1 * SEC);
+    toy_measure(30 * SEC, share);
+    CHECK(share[0] > 2700);
+    CHECK(latency(&toy_task[0], 990) <= 1000);
+}
+
+TEST(reservations_on_several_cpus)
+{
+    u32 i;
+
+    toy_init(4);
+    for (i = 0; i < 16; i++)
+        toy_spinner(256);
+    for (i = 0; i < 4; i++)
+        CHECK(toy_reserve(&toy_task[i], 10 * MS, 6 * MS, true));
+    CHECK(!toy_reserve(&toy_task[4], 10 * MS, 4 * MS, true));
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    for (i = 0; i < 4; i++)
+        if (share[i] < 5950)
+            FAIL("%u: %llu of 6000", i, (unsigned long long)share[i]);
+    accounts_agree();
+}
+
+/* A mostly idle guest beside four spinners on one CPU. */
+TEST(wake_up_beside_spinners)
+{
+    struct toy_task *t;
+    u32 i, n;
+
+    for (n = 1; n <= 4; n += 3) {
+        toy_init(1);
+        for (i = 0; i < n; i++)
+            toy_spinner(256);
+        t = toy_add(random_burst, random_pause, 0);
+        t->arg[0] = 200 * US;
+        t->arg[1] = 20 * MS;
+        toy_run(60 * SEC);
+        CHECK(t->lates > 4000);
+        CHECK(latency(t, 990) <= 1000);
+        CHECK(latency(t, 999) <= 1000);
+    }
+}
+
+/* The same with three such guests, a capped one and a reservation beside them. */
+TEST(wake_up_in_company)
+{
+    u32 i;
+
+    toy_init(1);
+    for (i = 0; i < 3; i++) {
+        toy_add(random_burst, random_pause, 0)->arg[0] = 200 * US;
+        toy_task[i].arg[1] = 30 * MS;
+    }
+    for (i = 0; i < 4; i++)
+        toy_spinner(256);
+    toy_set_cap(&toy_task[3], 20);
+    CHECK(toy_reserve(&toy_task[4], 1 * MS, 300 * US, true));
+    toy_run(60 * SEC);
+    for (i = 0; i < 3; i++)
+        CHECK(latency(&toy_task[i], 990) <= 1000);
+}
+
+TEST(rate_limit_delays_wakers)
+{
+    struct toy_task *t;
+
+    toy_init(1);
+    toy_spinner(256);
+    t = toy_add(toy_arg0, toy_arg1, 0);
+    t->arg[0] = 20 * US;
+    t->arg[1] = 200 * US;
+    toy_run(5 * SEC);
+    CHECK(latency(t, 500) < 20);
+    toy_cpu[0].queue.ratelimit = 1 * MS;
+    t->lates = 0;
+    toy_run(5 * SEC);
+    CHECK(latency(t, 500) >= 700);
+    CHECK(latency(t, 1000) <= 1100);
+}
+
+TEST(three_share_two_cpus)
+{
+    u32 i;
+
+    toy_init(2);
+    for (i = 0; i < 3; i++)
+        toy_spinner(256);
+    toy_run(2 * SEC);
+    toy_measure(30 * SEC, share);
+    for (i = 0; i < 3; i++)
+        near(share[i], 6666, 300, "a third of two CPUs");
+    near(share[0] + share[1] + share[2], 20000, 20, "no CPU idles");
+}
+
+TEST(idle_costs_nothing)
+{
+    u64 before;
+
+    toy_init(1);
+    toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 1 * MS;
+    toy_task[0].arg[1] = 100 * SEC;
+    toy_run(1 * SEC);
+    CHECK_EQ(toy_cpu[0].alarm, TOY_NEVER);
+    before = toy_cpu[0].switches;
+    toy_run(50 * SEC);
+    CHECK_EQ(toy_cpu[0].switches, before);
+}
+
+TEST(affinity_is_kept)
+{
+    u32 i;
+
+    toy_init(2);
+    for (i = 0; i < 4; i++)
+        toy_spinner(256)->unit.hard = i < 3 ? 1 : 3;
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    near(share[3], 10000, 50, "alone on the other CPU");
+    near(share[0], 3333, 50, "a third");
+    for (i = 0; i < 3; i++)
+        CHECK_EQ(toy_task[i].unit.cpu, 0);
+}
