@@ -231,6 +231,7 @@ long pv_set_gdt(u64 frames, u64 entries, u64 a3, u64 a4, u64 a5, u64 a6)
     u32 n;
 
     (void)a3, (void)a4, (void)a5, (void)a6;
+    entries = (u32)entries; /* a 32-bit value by the ABI */
     if (entries > GDT_MAX_ENTRIES)
         return hypercall_refuse(-EINVAL, "set_gdt: %lu entries, at most %lu",
                                 (unsigned long)entries, (unsigned long)GDT_MAX_ENTRIES);

@@ -179,13 +179,20 @@ static NOINLINE bool fixup_write(struct vcpu *v, struct cpu_regs *regs, u64 addr
     return ok;
 }
 
-/* In the hypervisor's range the guest sees two things: the m2p, and its descriptor tables. */
-static NOINLINE bool fixup_hv(struct vcpu *v, u64 addr)
+/*
+ * In the hypervisor's range the guest sees two things: the m2p, and its descriptor tables. A page
+ * of the LDT that the processor does not find, and that cannot be one, is a fault at the guest's
+ * own address of it. The guest's instructions have no access there.
+ */
+static NOINLINE bool fixup_hv(struct vcpu *v, struct cpu_regs *regs, u64 addr)
 {
-    u64 offset = addr - PERDOMAIN_BASE - (u64)v->id * GDT_LDT_VCPU_SIZE;
+    u64 offset = addr - PERDOMAIN_BASE - (u64)v->id * GDT_LDT_VCPU_SIZE - LDT_OFFSET;
 
-    return addr >= PERDOMAIN_BASE && offset >= LDT_OFFSET && offset < GDT_LDT_VCPU_SIZE &&
-           pv_desc_ldt_fault(v, offset - LDT_OFFSET);
+    if (regs->error_code & PFEC_USER || addr < PERDOMAIN_BASE || offset >= v->pv->ldt_entries * 8ul)
+        return false;
+    if (!pv_desc_ldt_fault(v, offset))
+        pv_inject_pf(regs, v->pv->ldt_base + offset, regs->error_code);
+    return true;
 }
 
 bool pv_fault_fixup(struct cpu_regs *regs, u64 addr)
@@ -193,7 +200,7 @@ bool pv_fault_fixup(struct cpu_regs *regs, u64 addr)
     struct vcpu *v = vcpu_current();
 
     if (unlikely(addr >= HV_VIRT_START && addr < HV_VIRT_END))
-        return fixup_hv(v, addr);
+        return fixup_hv(v, regs, addr);
     if (likely(!v->pv->kernel_mode) ||
         (regs->error_code & (PFEC_PRESENT | PFEC_WRITE | PFEC_RSVD)) != (PFEC_PRESENT | PFEC_WRITE))
         return false;
