@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Debug key 'p': do the frames' words agree with the tables? Each domain's tables are read under
- * its lock. Writable and descriptor references change without it, and other holders (event and
- * time areas, grants) are not known here, so a frame with too many references is only counted as
- * held from elsewhere; one with too few, or a broken table, is an error and named.
+ * its lock. Writable and descriptor references and grants change without it, and other holders
+ * (a copy that is going on) are not known here, so a frame with too many references is only counted
+ * as held from elsewhere; one with too few, or a broken table, is an error and named.
  */
 #include "base/lib.h"
 #include "core/console.h"
+#include "core/grant.h"
 #include "pure/pvpt_audit.h"
 #include "pv/pv_mmu.h"
 
@@ -47,11 +48,27 @@ static void audit_vcpu(struct audit_run *r, const struct vcpu *v)
         pvpt_audit_add(&r->a, page_mfn(v->info_page).v, 1, 1);
 }
 
+/* The grants d has mapped: references of their own, beside those of the entries. */
+static void audit_grants(struct audit_run *r, const struct domain *d)
+{
+    const struct maptrack *m = grant_handles(d);
+    u32 i, nr = atomic_load_acquire(&m->nr);
+
+    for (i = 0; i < nr; i++) {
+        const struct maptrack_entry *e = maptrack_entry(m, i);
+        u16 flags = atomic_load_acquire(&e->flags);
+
+        if (flags & ~MAPTRACK_BUSY)
+            pvpt_audit_add(&r->a, e->frame, 1, flags & GNTMAP_readonly ? 0 : 1);
+    }
+}
+
 static void audit_domain(struct audit_run *r, const struct domain *d)
 {
     const char *bad;
     u32 at, i;
 
+    audit_grants(r, d);
     if (d->pv->mmu_leftover)
         pvpt_audit_add(&r->a, page_mfn(d->pv->mmu_leftover).v, 1, 1);
     for (i = 0; i < d->max_vcpus; i++)

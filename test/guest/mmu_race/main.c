@@ -2,7 +2,8 @@
 /*
  * Two vCPUs do everything that changes a frame's use to the same few frames, at random and without
  * ever flushing: pin and unpin, entries of every level, mappings, descriptor tables, page helpers,
- * exchanges that fail, frames given back and taken anew; and they store page-table entries, also
+ * grants to oneself, mapped, copied and ended, exchanges that fail, frames given back and taken
+ * anew; and they store page-table entries, also
  * ones that no check would pass, through whatever their TLBs still know. Now and then a table is
  * made and looked at: nothing of that may be in it. Afterwards the hypervisor's own audit recounts
  * everything: a reference too many or too few is an error there.
@@ -92,6 +93,72 @@ static void replace(struct random *r)
         frames[i] = mfn;
 }
 
+/* Grants of the frames to oneself; a handle is anybody's to end. */
+static grant_entry_v1_t *grants;
+static volatile uint32_t handles[FRAMES];
+
+static void grant_map(struct random *r)
+{
+    unsigned int i = pick(r, FRAMES);
+    struct gnttab_map_grant_ref m = {.ref = 8 + i};
+
+    if (!(grants[8 + i].flags & (GTF_reading | GTF_writing)))
+        grants[8 + i].frame = (uint32_t)any_frame(r);
+    m.host_addr = (uint64_t)WINDOW(r->cpu, pick(r, WINDOWS));
+    m.flags = GNTMAP_host_map | (pick(r, 2) ? GNTMAP_readonly : 0);
+    if (hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (uint64_t)&m, 1) == 0 &&
+        m.status == GNTST_okay)
+        handles[pick(r, FRAMES)] = m.handle;
+}
+
+static void grant_unmap(struct random *r)
+{
+    struct gnttab_unmap_grant_ref u = {.handle = handles[pick(r, FRAMES)]};
+    unsigned int i;
+
+    for (i = 0; i < WINDOWS; i++) {
+        u.host_addr = (uint64_t)WINDOW(r->cpu, i);
+        hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (uint64_t)&u, 1);
+        if (u.status == GNTST_okay || u.status == GNTST_bad_handle)
+            return;
+    }
+}
+
+static void grant_copy(struct random *r)
+{
+    struct gnttab_copy c = {.len = 64, .flags = pick(r, 4)};
+
+    c.source.domid = c.dest.domid = DOMID_SELF;
+    if (c.flags & GNTCOPY_source_gref)
+        c.source.u.ref = 8 + pick(r, FRAMES);
+    else
+        c.source.u.gmfn = any_frame(r);
+    if (c.flags & GNTCOPY_dest_gref)
+        c.dest.u.ref = 8 + pick(r, FRAMES);
+    else
+        c.dest.u.gmfn = any_frame(r);
+    hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_copy, (uint64_t)&c, 1);
+}
+
+static void grants_init(void)
+{
+    struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
+    static xen_pfn_t frame;
+    unsigned int i;
+
+    set_xen_guest_handle(s.frame_list, &frame);
+    hypercall3(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, (uint64_t)&s, 1);
+    grants = page_alloc();
+    check_eq("grant table", va_set(grants, MKPTE(frame, PTE_RWP), UVMF_INVLPG), 0);
+    for (i = 0; i < FRAMES; i++) {
+        grants[8 + i].frame = (uint32_t)frames[i];
+        grants[8 + i].domid = 0;
+        barrier();
+        grants[8 + i].flags = GTF_permit_access;
+        handles[i] = ~0u;
+    }
+}
+
 static void store(struct random *r)
 {
     uint64_t *va = WINDOW(r->cpu, pick(r, WINDOWS)) + pick(r, 512);
@@ -148,7 +215,7 @@ static void one(struct random *r)
     uint64_t mfn = any_frame(r), entry = any_entry(r);
     void *va = WINDOW(r->cpu, pick(r, WINDOWS));
 
-    switch (pick(r, 32)) {
+    switch (pick(r, 40)) {
     case 0 ... 5:
         va_set(va, entry, UVMF_NONE);
         break;
@@ -174,6 +241,7 @@ static void one(struct random *r)
         }
         break;
     case 23:
+    case 38:
         look(r);
         break;
     case 24:
@@ -197,6 +265,15 @@ static void one(struct random *r)
     case 30:
         replace(r);
         break;
+    case 31 ... 33:
+        grant_map(r);
+        break;
+    case 34 ... 36:
+        grant_unmap(r);
+        break;
+    case 37:
+        grant_copy(r);
+        break;
     default:
         hypercall2(__HYPERVISOR_update_descriptor, any_slot(r, mfn), 0x00cff3000000ffff);
         break;
@@ -209,7 +286,8 @@ static void run(unsigned int cpu, uint64_t seed)
     struct random r = {.s = seed, .cpu = cpu};
     uint64_t end = now() + SECONDS * 1000000000ul;
 
-    while (now() < end)
+    /* A loaded host needs longer for some to succeed. */
+    while (now() < end || (looked[cpu] == 0 && now() < end + 3 * SECONDS * 1000000000ul))
         one(&r);
     mmuext(MMUEXT_NEW_USER_BASEPTR, 0, 0);
     mmuext(MMUEXT_SET_LDT, 0, 0);
@@ -282,6 +360,7 @@ void test_main(const char *args)
         frames[i] = va_mfn(page);
         page_unmap(page);
     }
+    grants_init();
     note("seed %lu", seed);
     check_eq("second vCPU", vcpu_start(1, second, (void *)(seed * 3)), 0);
     while (!second_up)
