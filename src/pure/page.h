@@ -28,19 +28,20 @@ STATIC_ASSERT(sizeof(struct page) == 32, "the frame table's price is 32 bytes pe
 #define PAGE_COUNT_MASK ((1ul << 32) - 1)
 
 /* type: mutually exclusive uses of a frame. */
-#define PTYPE_NONE       (0ul << 60)
-#define PTYPE_L1         (1ul << 60)
-#define PTYPE_L2         (2ul << 60)
-#define PTYPE_L3         (3ul << 60)
-#define PTYPE_L4         (4ul << 60)
-#define PTYPE_SEG        (5ul << 60) /* GDT or LDT */
-#define PTYPE_WRITABLE   (7ul << 60)
-#define PTYPE_MASK       (7ul << 60)
-#define PTYPE_PINNED     (1ul << 59) /* the guest holds one type reference by a pin */
-#define PTYPE_VALIDATED  (1ul << 58) /* contents checked for the type */
-#define PTYPE_PARTIAL    (1ul << 57) /* (de)validation interrupted; page.cursor says where */
-#define PTYPE_TURN       (1ul << 32) /* bits 32 to 55: puts that were not the last, modulo 2^24 */
-#define PTYPE_TURN_SPILL (1ul << 56) /* always clear */
-#define PTYPE_COUNT_MASK ((1ul << 32) - 1)
+#define PTYPE_LEVEL_SHIFT  36
+#define PTYPE_TABLE(level) ((u64)(level) << PTYPE_LEVEL_SHIFT) /* level 1 to 4 */
+#define PTYPE_NONE         PTYPE_TABLE(0)
+#define PTYPE_L1           PTYPE_TABLE(1)
+#define PTYPE_L2           PTYPE_TABLE(2)
+#define PTYPE_L3           PTYPE_TABLE(3)
+#define PTYPE_L4           PTYPE_TABLE(4)
+#define PTYPE_SEG          PTYPE_TABLE(5) /* GDT or LDT */
+#define PTYPE_WRITABLE     PTYPE_TABLE(7)
+#define PTYPE_MASK         PTYPE_TABLE(7)
+#define PTYPE_PINNED       (1ul << 35) /* the guest holds one type reference by a pin */
+#define PTYPE_VALIDATED    (1ul << 34) /* contents checked for the type */
+#define PTYPE_PARTIAL      (1ul << 33) /* (de)validation interrupted; page.cursor says where */
+#define PTYPE_TURN         (1ul << 40) /* bits 40 to 63: puts that were not the last, modulo 2^24 */
+#define PTYPE_COUNT_MASK   ((1ul << 32) - 1)
 
 #endif

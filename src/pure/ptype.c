@@ -92,24 +92,34 @@ void ptype_set_checked(struct page *pg)
     (void)x;
 }
 
-static ALWAYS_INLINE void put_type(struct page *pg)
+/* Not the last one, and nobody else at it at the same time. */
+static ALWAYS_INLINE bool put_type_quick(struct page *pg)
+{
+    u64 x = atomic_load(&pg->type);
+
+    ASSERT(ptype_level(x) == 0 && (x & PTYPE_COUNT_MASK));
+    return likely((u32)x != 1) && likely(atomic_cmpxchg(&pg->type, &x, x + (PTYPE_TURN - 1)));
+}
+
+static NOINLINE void put_type_slow(struct page *pg)
 {
     u64 x = atomic_load(&pg->type), n;
 
     ASSERT(ptype_level(x) == 0);
     do {
         ASSERT(x & PTYPE_COUNT_MASK);
-        n = x - 1;
-        if ((x & PTYPE_COUNT_MASK) == 1)
+        n = x + (PTYPE_TURN - 1);
+        if ((x & PTYPE_COUNT_MASK) == 1) {
+            n = x - 1;
             atomic_store(&pg->aux, ptype_port_clock());
-        else
-            n = (n + PTYPE_TURN) & ~PTYPE_TURN_SPILL;
+        }
     } while (unlikely(!atomic_cmpxchg(&pg->type, &x, n)));
 }
 
 void ptype_put_type(struct page *pg)
 {
-    put_type(pg);
+    if (unlikely(!put_type_quick(pg)))
+        put_type_slow(pg);
 }
 
 /* First writable use, another type, or a race lost. */
@@ -136,11 +146,18 @@ bool ptype_get_mapping(struct page *pg, u16 owner, bool writable)
     return get_mapping_slow(pg);
 }
 
+static NOINLINE void put_mapping_slow(struct page *pg)
+{
+    put_type_slow(pg);
+    put_page(pg);
+}
+
 void ptype_put_mapping(struct page *pg, bool writable)
 {
-    if (writable)
-        put_type(pg);
-    put_page(pg);
+    if (writable && unlikely(!put_type_quick(pg)))
+        put_mapping_slow(pg);
+    else
+        put_page(pg);
 }
 
 int ptype_table_take(struct page *pg, u64 type)

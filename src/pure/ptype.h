@@ -17,9 +17,6 @@
 #include "pure/page.h"
 #include "pure/ptype_port.h"
 
-#define PTYPE_LEVEL_SHIFT  60
-#define PTYPE_TABLE(level) ((u64)(level) << PTYPE_LEVEL_SHIFT) /* level 1 to 4 */
-
 /* 1 to 4 for a page-table type word, else 0. A type with count 0 is no use, only a memory. */
 static inline unsigned int ptype_level(u64 type)
 {

@@ -89,7 +89,7 @@ TEST(stamp_of_the_latest_drop)
 
 TEST(turns_stay_in_their_field)
 {
-    u64 turns = PTYPE_TURN_SPILL - PTYPE_TURN; /* all ones */
+    u64 turns = -PTYPE_TURN; /* all ones */
 
     fresh();
     page.type = PTYPE_WRITABLE | PTYPE_VALIDATED | turns | 2;
