@@ -139,9 +139,45 @@ static void timer_from_two(void)
     check(event_wait((uint32_t)port, before + 1, 2000), "the timer still rings");
 }
 
+/*
+ * An event for user mode, and no stack to deliver it on: the domain ends. It must not go on with its
+ * kernel's rights where the user program was. That program's pages are in the kernel's table too,
+ * as with most kernels, and it makes a system call that would be a hypercall there.
+ */
+extern char user_escape[];
+USER_FN(user_escape)
+    "1: mov $18, %eax\n"           /* console_io */
+    "   xor %edi, %edi\n"          /* write */
+    "   mov $26, %esi\n"
+    "   mov $0x500000, %edx\n"     /* USER_DATA */
+    "   syscall\n"
+    "   jmp 1b\n"
+USER_FN_END;
+
+static void event_without_stack(void)
+{
+    static struct user_space space;
+    struct evtchn_send send;
+    struct frame f;
+
+    user_init(&space);
+    memcpy(space.data, "FAIL user code was kernel\n", 26);
+    if (pt_set(&((uint64_t *)start_info->pt_base)[0], MKPTE(va_mfn(space.l3), PTE_RWP)) != 0)
+        error("user pages in the kernel's table");
+    send.port = (uint32_t)evtchn_ipi(0);
+    evtchn_op(EVTCHNOP_send, &send);
+    hypercall2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, 0xdead00000000);
+    user_frame(&f, user_va(user_escape));
+    expect_crash("event without a stack");
+    run_frame(&f);
+}
+
 void test_main(const char *args)
 {
-    (void)args;
+    if (strcmp(args, "event") == 0) {
+        event_without_stack();
+        return;
+    }
     failed_exchange();
     contexts();
     timer_from_two();
