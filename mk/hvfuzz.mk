@@ -15,7 +15,7 @@ HV_WITHOUT := src/core/panic.c src/core/port.c src/core/symbols.c src/core/conso
               src/core/console_key.c src/core/domain_power.c src/pv/offsets.c \
               $(wildcard src/pure/unpack*.c)
 HV_SRCS := $(filter-out $(HV_WITHOUT),$(wildcard src/base/*.c src/pure/*.c src/core/*.c src/pv/*.c \
-           src/hvm/*.c src/abi/*.c)) src/arch/smp.c
+           src/abi/*.c)) src/arch/smp.c
 # Between the markers: what a run may change (test/hvfuzz/machine.c).
 HV_BETWEEN := test/hvfuzz/first.c $(HV_SRCS) test/hvfuzz/hwirq.c test/hvfuzz/last.c
 HV_OBJS := $(HV_BETWEEN:%.c=$(HV_DIR)/%.o)
@@ -42,11 +42,12 @@ $(HV_DIR)/test/%.o: test/%.c mk/hvfuzz.mk
 	@$(HOST_CLANG) $(HV_CFLAGS) -D_GNU_SOURCE $(HOST_WARN) $(HOST_SAN) -c -o $@ $<
 
 $(HV_BIN): $(HV_OBJS) $(HV_OWN)
-	@$(HOST_CLANG) -fsanitize=fuzzer,address,undefined $(HV_WRAP:%=-Wl,--wrap=%) -o $@ $^
+	@$(HOST_CLANG) -fsanitize=fuzzer,address,undefined $(HV_WRAP:%=-Wl,--wrap=%) \
+	    -Wl,--warn-unresolved-symbols -o $@ $^
 
 -include $(HV_OBJS:.o=.d) $(HV_OWN:.o=.d)
 
-HV_FLAGS := -max_len=1536 -timeout=20 -rss_limit_mb=2048 -verbosity=0
+HV_FLAGS := -max_len=1024 -timeout=20 -rss_limit_mb=2048 -verbosity=0
 
 .PHONY: fuzz-hv hvfuzz-replay hvfuzz-merge
 fuzz-hv: $(HV_BIN)
@@ -63,4 +64,4 @@ hvfuzz-replay: $(HV_BIN)
 	    $(or $(INPUT),$(wildcard $(HV_CORPUS)/*))
 
 hvfuzz-merge: $(HV_BIN)
-	@$(HV_BIN) -merge=1 -max_len=1536 $(HV_CORPUS) $(HV_DIR)/corpus
+	@$(HV_BIN) -merge=1 -max_len=1024 $(HV_CORPUS) $(HV_DIR)/corpus

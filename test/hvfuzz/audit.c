@@ -17,6 +17,8 @@
 #include "pure/pvpt_audit.h"
 #include "pv/pv.h"
 
+#define MACHINE_DOMAINS 8 /* whose event ports are looked at for changes */
+
 static u32 refs[MACHINE_FRAMES], types[MACHINE_FRAMES];
 static struct pvpt_audit pages = {MACHINE_FRAMES, refs, types};
 static u64 begin_free, begin_live, begin_bytes;
@@ -58,10 +60,27 @@ static void add_vcpu(const struct vcpu *v)
         add_entry(pv->perdomain_l1[i]);
 }
 
+/* A grant that is mapped holds its frame until the handle goes, whatever the entry says by then. */
+static void add_grants(const struct domain *d)
+{
+    const struct maptrack *m = d->grants ? grant_handles(d) : NULL;
+    u32 i;
+
+    for (i = 0; m && i < m->nr; i++) {
+        const struct maptrack_entry *e = maptrack_entry(m, i);
+
+        if (e->flags & MAPTRACK_BUSY)
+            machine_found("d%u: handle %u is claimed by nobody", d->id, i);
+        if (e->flags)
+            pvpt_audit_add(&pages, e->frame, 1, e->flags & GNTMAP_readonly ? 0 : 1);
+    }
+}
+
 static void add_domain(const struct domain *d)
 {
     u32 i;
 
+    add_grants(d);
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i])
             add_vcpu(d->vcpu[i]);
@@ -181,6 +200,43 @@ static void check_virqs(const struct domain *d, const struct vcpu *v)
     }
 }
 
+/* Most records leave all ports as they are: false then. */
+static bool events_changed(void)
+{
+    static u64 seen[MACHINE_DOMAINS][EVTCHN_PORTS_PER_PAGE];
+    static u64 virqs[MACHINE_DOMAINS];
+    bool changed = false;
+    const struct domain *d;
+    u64 sum;
+    u32 i, k, n;
+
+    for (i = 0; i < MACHINE_DOMAINS; i++) {
+        d = domain_lookup((domid_t)i);
+        if (!d || !d->evt || !d->evt->page[0])
+            continue;
+        for (sum = d->evt->search, k = 0; k < d->max_vcpus; k++)
+            for (n = 0; d->vcpu[k] && n < NR_VIRQS; n++)
+                sum = sum * 31 + d->vcpu[k]->virq_port[n];
+        changed |= sum != virqs[i] || memcmp(seen[i], d->evt->page[0], sizeof(seen[i])) != 0;
+        virqs[i] = sum;
+        memcpy(seen[i], d->evt->page[0], sizeof(seen[i]));
+    }
+    return changed;
+}
+
+static void check_polls(const struct domain *d)
+{
+    u32 i;
+
+    for (i = 0; d->evt && i < d->max_vcpus; i++) {
+        const struct vcpu *v = d->vcpu[i];
+
+        if (v && (v->poll_any != bit_test(d->evt->polling, i) ||
+                  (v->poll_any && !(v->pause & VPAUSE_BLOCKED))))
+            machine_found("d%uv%u: polls, or does not", d->id, i);
+    }
+}
+
 static void check_events(const struct domain *d)
 {
     u32 port, i;
@@ -197,9 +253,6 @@ static void check_events(const struct domain *d)
         if (!v)
             continue;
         check_virqs(d, v);
-        if (v->poll_any != bit_test(d->evt->polling, i) ||
-            (v->poll_any && !(v->pause & VPAUSE_BLOCKED)))
-            machine_found("d%uv%u: polls, or does not", d->id, i);
     }
 }
 
@@ -224,7 +277,7 @@ static void check_vcpu(const struct vcpu *v)
                       machine_cr3(v->cpu));
 }
 
-static void check_domain(const struct domain *d)
+static void check_domain(const struct domain *d, bool events)
 {
     u32 i;
 
@@ -238,12 +291,15 @@ static void check_domain(const struct domain *d)
         if (d->vcpu[i])
             check_vcpu(d->vcpu[i]);
     check_list(d);
-    check_events(d);
+    check_polls(d);
+    if (events)
+        check_events(d);
 }
 
 void audit_quiet(void)
 {
     u64 used = 0, claimed = 0, shared = 0;
+    bool events = events_changed();
     struct domain *d;
     u32 id;
 
@@ -251,7 +307,7 @@ void audit_quiet(void)
     memset(types, 0, sizeof(types));
     for (id = 0; (d = domain_next((domid_t)id)) != NULL; id = d->id + 1u, domain_put(d)) {
         add_domain(d);
-        check_domain(d);
+        check_domain(d, events);
         used += d->pages;
         claimed += d->claim;
         shared += d->shared_pages;

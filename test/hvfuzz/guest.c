@@ -12,6 +12,7 @@
 #include "arch/upcalls.h"
 #include "audit.h"
 #include "core/event.h"
+#include "core/grant.h"
 #include "core/page.h"
 #include "core/sched.h"
 #include "pv/pv_mmu.h"
@@ -91,6 +92,16 @@ static void hook_frames(struct guest_vcpu *gv)
     }
 }
 
+static void hook_maps(struct guest_vcpu *gv)
+{
+    struct gnttab_map_grant_ref op;
+    u32 i;
+
+    for (i = 0; i < gv->hook_nr; i++)
+        if (machine_guest_read(gv->hook_va + i * sizeof(op), &op, sizeof(op)) && op.status == 0)
+            guest_current()->map_at[op.handle % 8] = op.host_addr;
+}
+
 /* Executes the instruction; what follows it happens if the call is over. */
 static void syscall_insn(void)
 {
@@ -108,6 +119,8 @@ static void syscall_insn(void)
     machine_note("    cpu%u d%uv%u -> %ld\n", machine_cpu(), v->domain->id, v->id, (long)regs->rax);
     if (gv->hook == GUEST_HOOK_FRAMES)
         hook_frames(gv);
+    else if (gv->hook == GUEST_HOOK_MAPS)
+        hook_maps(gv);
     gv->hook = GUEST_HOOK_NONE;
 }
 
@@ -155,8 +168,9 @@ void guest_list_end(void)
 
 /* Building. */
 
-static void write_tables(const struct guest *g, u64 shared)
+static void write_tables(const struct guest *g, const struct domain *d)
 {
+    u64 shared = hmap_direct_to_maddr(d->shared_info) >> PAGE_SHIFT;
     u64 *l1 = hmap_direct(g->mfn[3] << PAGE_SHIFT);
     u32 i;
 
@@ -170,6 +184,8 @@ static void write_tables(const struct guest *g, u64 shared)
     for (i = 0; i < g->nr; i++)
         l1[i] = g->mfn[i] << PAGE_SHIFT | (i < 4 || i == 5 || i == 6 ? FLAGS_RO : FLAGS_RW);
     l1[12] = shared << PAGE_SHIFT | FLAGS_RW;
+    if (grant_frames(d) != 0)
+        l1[63] = grant_frame(d, 0).v << PAGE_SHIFT | FLAGS_RW;
 }
 
 void guest_context(const struct guest *g, struct vcpu_guest_context *c, u64 l4)
@@ -190,6 +206,7 @@ void guest_context(const struct guest *g, struct vcpu_guest_context *c, u64 l4)
     c->kernel_ss = FLAT_KERNEL_SS;
     c->kernel_sp = GUEST_VA(7) + 0x700;
     c->ctrlreg[3] = l4 << PAGE_SHIFT;
+    c->ctrlreg[1] = l4 << PAGE_SHIFT;
     c->event_callback_eip = c->failsafe_callback_eip = c->syscall_callback_eip = GUEST_RIP + 96;
 }
 
@@ -209,9 +226,11 @@ static void boot_domain(domid_t id, u32 vcpus, u32 slots)
         rc = range_add(d->iomem, MACHINE_IO, MACHINE_IO + MACHINE_IO_NR);
         BUG_ON(rc != 0);
     }
+    rc = grant_grow(d, 1);
+    BUG_ON(rc != 0);
     for (g->nr = 0; g->nr < slots; g->nr++)
         g->mfn[g->nr] = page_alloc_domain(d, 0, 0).v;
-    write_tables(g, hmap_direct_to_maddr(d->shared_info) >> PAGE_SHIFT);
+    write_tables(g, d);
     rc = pv_mmu_pin(d, MFN(g->mfn[0]), 4);
     BUG_ON(rc != 0);
     guest_context(g, &ctx, g->mfn[0]);
@@ -267,6 +286,17 @@ static void build_call(struct xen_domctl *op, u32 cmd, u32 id)
     guest_call(__HYPERVISOR_domctl, guest_put(op, sizeof(*op)), 0, 0, 0);
 }
 
+/* The tools make the table before the guest runs. */
+static void build_grants(u32 id)
+{
+    struct xen_mem_acquire_resource r = {.domid = (domid_t)id, .nr_frames = 1};
+    u64 mfn = 0;
+
+    r.type = XENMEM_resource_grant_table;
+    r.frame_list.p = (xen_pfn_t *)guest_put(&mfn, sizeof(mfn));
+    guest_call(__HYPERVISOR_memory_op, XENMEM_acquire_resource, guest_put(&r, sizeof(r)), 0, 0);
+}
+
 static void build_populate(struct guest_vcpu *gv)
 {
     struct xen_memory_reservation r = {.nr_extents = BUILD_PAGES,
@@ -296,7 +326,7 @@ static bool build_tables(struct guest_vcpu *gv)
             return false;
     }
     g->nr = BUILD_PAGES;
-    write_tables(g, hmap_direct_to_maddr(d->shared_info) >> PAGE_SHIFT);
+    write_tables(g, d);
     return true;
 }
 
@@ -312,7 +342,7 @@ void guest_build_step(void)
     machine_note("  cpu%u d%uv%u builds domain %u, step %u\n", machine_cpu(),
                  vcpu_current()->domain->id, vcpu_current()->id, id, gv->program);
     guest_arg_reset();
-    if (gv->program > 1 && gv->program < 6 && (s64)cpu_info()->guest.rax < 0)
+    if (gv->program > 1 && gv->program < 7 && (s64)cpu_info()->guest.rax < 0)
         gv->program = 99;
     switch (gv->program++) {
     case 1:
@@ -330,9 +360,12 @@ void guest_build_step(void)
         build_call(&op, XEN_DOMCTL_max_mem, id);
         return;
     case 4:
-        build_populate(gv);
+        build_grants(id);
         return;
     case 5:
+        build_populate(gv);
+        return;
+    case 6:
         if (!build_tables(gv)) {
             gv->program = 0;
             return;
@@ -340,14 +373,14 @@ void guest_build_step(void)
         pin.arg1.mfn = g->mfn[0];
         guest_call(__HYPERVISOR_mmuext_op, guest_put(&pin, sizeof(pin)), 1, 0, id);
         return;
-    case 6:
     case 7:
+    case 8:
         guest_context(g, &ctx, g->mfn[0]);
-        op.u.vcpucontext.vcpu = gv->program - 7;
+        op.u.vcpucontext.vcpu = gv->program - 8;
         op.u.vcpucontext.ctxt.p = (struct vcpu_guest_context *)guest_put(&ctx, sizeof(ctx));
         build_call(&op, XEN_DOMCTL_setvcpucontext, id);
         return;
-    case 8:
+    case 9:
         gv->program = 0;
         build_call(&op, XEN_DOMCTL_unpausedomain, id);
         return;

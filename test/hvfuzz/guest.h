@@ -8,7 +8,8 @@
  *   4     a spare page          5    a second level 1 table, for GUEST_VA(512 + n)
  *   6     descriptor page       7    code and kernel stack
  *   8-11  arguments of hypercalls, two pages per vCPU
- *   12    shared_info           13-  data
+ *   12    shared_info           13-61  data
+ *   63    the first frame of the grant table
  */
 #ifndef HVFUZZ_GUEST_H
 #define HVFUZZ_GUEST_H
@@ -17,12 +18,13 @@
 #include "machine.h"
 
 #define GUEST_MAX      4 /* domains 0 to 3 */
-#define GUEST_SLOTS    64
+#define GUEST_SLOTS    62
 #define GUEST_DATA     13
 #define GUEST_VA(slot) (HV_VIRT_END + (u64)(slot)*PAGE_SIZE)
+#define GUEST_GRANTS   GUEST_VA(63)
 #define GUEST_RIP      (GUEST_VA(7) + 0x800)
 
-enum guest_hook { GUEST_HOOK_NONE, GUEST_HOOK_FRAMES };
+enum guest_hook { GUEST_HOOK_NONE, GUEST_HOOK_FRAMES, GUEST_HOOK_MAPS };
 
 struct guest_vcpu {
     enum guest_hook hook; /* what the kernel does when the call returns */
@@ -36,7 +38,7 @@ struct guest_vcpu {
 struct guest {
     u32 nr; /* slots in use */
     u64 mfn[GUEST_SLOTS];
-    u64 ports[8]; /* event ports it has seen */
+    u64 map_at[8]; /* where the grant with a handle was mapped */
     struct guest_vcpu vcpu[2];
 };
 

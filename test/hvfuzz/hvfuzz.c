@@ -16,14 +16,8 @@
 #include "machine.h"
 #include "ops.h"
 
-#define RECORDS_MAX 96
-
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t n);
-size_t LLVMFuzzerCustomMutator(u8 *data, size_t size, size_t max, unsigned int seed);
-size_t LLVMFuzzerCustomCrossOver(const u8 *a, size_t na, const u8 *b, size_t nb, u8 *out,
-                                 size_t max, unsigned int seed);
-size_t LLVMFuzzerMutate(u8 *data, size_t size, size_t max);
 
 static struct record records[RECORDS_MAX];
 static u32 record_nr, record_at;
@@ -59,6 +53,7 @@ static void one(void)
     machine_note("%u:\n", record_at);
     machine_set_pattern(r->where & 0x80 ? r->pattern : 0);
     machine_fail_allocations(r->where & 0x40 ? r->pattern : 0);
+    machine_set_budget(r->where & 0x20 ? 1 + r->pattern % 700 : 2048);
     machine_advance(1000);
     if (machine_state(cpu) == MACHINE_STOPPED)
         machine_resume(cpu);
@@ -99,99 +94,4 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t n)
     if (!machine_is_off())
         end();
     return 0;
-}
-
-/* Mutation keeps records whole: they are made up, moved, copied, dropped; bytes change within one.
- */
-
-static void random_record(struct record *r)
-{
-    u8 *b = (u8 *)r;
-    u32 i;
-
-    for (i = 0; i < sizeof(*r); i++)
-        b[i] = (u8)(rand() >> 7);
-    if (rand() & 3) /* mostly no interruption, and memory for everybody */
-        r->where &= MACHINE_CPUS - 1;
-}
-
-/* Room for n records at `at`; how many there are then. */
-static size_t insert(struct record *r, size_t nr, size_t limit, size_t at, size_t n)
-{
-    n = MIN(n, limit - nr);
-    memmove(&r[at + n], &r[at], (nr - at) * sizeof(*r));
-    return n;
-}
-
-static void change_record(struct record *r)
-{
-    switch (rand() % 6) {
-    case 0:
-        r->where = (u8)rand();
-        r->pattern = (u16)(1u << rand() % 16);
-        return;
-    case 1:
-        r->where = (r->where & 0xc0) | (rand() & (MACHINE_CPUS - 1));
-        return;
-    case 2:
-        r->op = (u8)rand();
-        return;
-    case 3:
-        LLVMFuzzerMutate(r->arg, sizeof(r->arg), sizeof(r->arg));
-        return;
-    default:
-        r->arg[(u32)rand() % sizeof(r->arg)] = (u8)(rand() >> 7);
-        return;
-    }
-}
-
-size_t LLVMFuzzerCustomMutator(u8 *data, size_t size, size_t max, unsigned int seed)
-{
-    struct record *r = (struct record *)(void *)data, copy[8];
-    size_t nr = size / sizeof(*r), limit = MIN(max / sizeof(*r), (size_t)RECORDS_MAX), at, n, i;
-
-    srand(seed);
-    nr = MIN(nr, limit);
-    at = (size_t)rand() % (nr + 1);
-    n = (size_t)(1 + rand() % 4);
-    switch (nr == 0 ? 0 : rand() % 8) {
-    case 0:
-    case 1:
-        n = insert(r, nr, limit, at, n);
-        for (i = 0; i < n; i++)
-            random_record(&r[at + i]);
-        return (nr + n) * sizeof(*r);
-    case 2: /* a piece once more, somewhere */
-        i = (size_t)rand() % nr;
-        n = MIN(n, nr - i);
-        memcpy(copy, &r[i], n * sizeof(*r));
-        n = insert(r, nr, limit, at, n);
-        memcpy(&r[at], copy, n * sizeof(*r));
-        return (nr + n) * sizeof(*r);
-    case 3:
-        at = MIN(at, nr - 1);
-        n = MIN(n, nr - at);
-        memmove(&r[at], &r[at + n], (nr - at - n) * sizeof(*r));
-        return (nr - n) * sizeof(*r);
-    default:
-        change_record(&r[MIN(at, nr - 1)]);
-        return nr * sizeof(*r);
-    }
-}
-
-/* The beginning of one, the end of the other. */
-size_t LLVMFuzzerCustomCrossOver(const u8 *a, size_t na, const u8 *b, size_t nb, u8 *out,
-                                 size_t max, unsigned int seed)
-{
-    const size_t size = sizeof(struct record);
-    size_t head, tail;
-
-    srand(seed);
-    head = (size_t)rand() % (na / size + 1);
-    head = MIN(head, max / size);
-    tail = (size_t)rand() % (nb / size + 1);
-    tail = MIN(tail, max / size - head);
-    memcpy(out, a, head * size);
-    memcpy(out + head * size, b + (nb / size - tail) * size, tail * size);
-    return (head + tail) * size;
 }

@@ -31,11 +31,13 @@
 #include "core/timer.h"
 #include "hwport.h"
 #include "pure/port.h"
+#include "pv/pv_mmu.h"
 
-#define FIBER_STACK (256 * KiB)
-#define SPINS_MAX   20000
-#define CHANCES_MAX 2000 /* lock and preemption points in one go */
-#define NOTES_SIZE  (256 * KiB)
+#define FIBER_STACK  (256 * KiB)
+#define SPINS_MAX    20000
+#define CHANCES_MAX  2000 /* lock and preemption points in one go */
+#define BUDGET_USUAL 2048 /* PV_MMU_BUDGET */
+#define NOTES_SIZE   (256 * KiB)
 
 /* first.c and last.c: the hypervisor's variables are between them. */
 extern char first_data[], last_data[], first_bss[], last_bss[];
@@ -47,6 +49,7 @@ struct fiber {
     void (*fn)(void *);
     void *arg;
     enum machine_state state;
+    bool spinning; /* gave way to wait for another one */
     bool idle_too; /* fn is the hypervisor's own: a halted processor runs it as well */
 };
 
@@ -58,7 +61,7 @@ static bool in_fiber;
 
 static u32 playing;
 static struct cpu_info infos[MACHINE_CPUS], frozen_infos[MACHINE_CPUS];
-static u32 pattern, spins, chances;
+static u32 pattern, spins, chances, budget = BUDGET_USUAL;
 static bool off;
 
 static int ram_fd = -1;
@@ -207,7 +210,25 @@ static void fiber_start(u32 cpu)
     f->fake_stack = NULL;
     f->fn = NULL;
     f->state = MACHINE_GUEST;
+    f->spinning = false;
     makecontext(&f->ctx, fiber_main, 0);
+}
+
+/*
+ * A processor that waits sends interrupts, and those in guest mode take them: a few rounds. It may
+ * still wait then, for one that stopped inside the hypervisor.
+ */
+static void answer(u32 cpu)
+{
+    u32 round, other;
+
+    for (round = 0; round < 4 && fibers[cpu].spinning && !off; round++) {
+        for (other = 0; other < MACHINE_CPUS && !off; other++)
+            if (other != cpu && fibers[other].state == MACHINE_GUEST && infos[other].work != 0)
+                to_fiber(other);
+        if (!off)
+            to_fiber(cpu);
+    }
 }
 
 static void run(u32 cpu, void (*fn)(void *), void *arg, bool idle_too)
@@ -218,6 +239,7 @@ static void run(u32 cpu, void (*fn)(void *), void *arg, bool idle_too)
     fibers[cpu].arg = arg;
     fibers[cpu].idle_too = idle_too;
     to_fiber(cpu);
+    answer(cpu);
     fibers[cpu].fn = NULL;
 }
 
@@ -235,6 +257,7 @@ void machine_resume(u32 cpu)
 {
     spins = 0;
     to_fiber(cpu);
+    answer(cpu);
 }
 
 void machine_settle(void)
@@ -244,6 +267,7 @@ void machine_settle(void)
 
     pattern = 0;
     spins = 0;
+    budget = BUDGET_USUAL;
     for (rounds = 0; busy && !off; rounds++) {
         if (rounds > SPINS_MAX)
             machine_found("processors wait for each other for ever");
@@ -261,6 +285,17 @@ void machine_settle(void)
 void machine_set_pattern(u32 p)
 {
     pattern = p;
+}
+
+void machine_set_budget(u32 entries)
+{
+    budget = entries;
+}
+
+/* include/pv/pv_mmu.h */
+int machine_budget(void)
+{
+    return (int)budget;
 }
 
 /* A chance for the others. No lock is held. Who asks again and again may be waiting for them. */
@@ -282,7 +317,9 @@ void hwport_spin(void)
     BUG_ON(!in_fiber); /* nobody else could go on */
     if (++spins > SPINS_MAX)
         machine_found("CPU %u waits for ever", playing);
+    fibers[playing].spinning = true;
     to_driver();
+    fibers[playing].spinning = false;
 }
 
 void hwport_halt(void)
@@ -383,6 +420,7 @@ void machine_reset(void)
     hwport_reset();
     tlb_flush_everything();
     pattern = spins = 0;
+    budget = BUDGET_USUAL;
     off = false;
     notes_len = 0;
     notes[0] = '\0';

@@ -50,6 +50,8 @@ bool machine_is_off(void); /* the hypervisor has stopped the machine */
 
 /* The next chances to give way: bit n of the pattern is the n-th one; afterwards never. */
 void machine_set_pattern(u32 pattern);
+/* Entries of page tables a step may visit before it gives way. */
+void machine_set_budget(u32 entries);
 /* The processor on whose behalf code runs. */
 u32 machine_cpu(void);
 void machine_play(u32 cpu); /* start-up and checks only */

@@ -217,18 +217,19 @@ static void op_store(struct pick *p)
 
 static void reservation(struct pick *p, u32 cmd)
 {
-    struct xen_memory_reservation r = {.nr_extents = 1 + pick_byte(p) % 6};
+    u8 n = pick_byte(p);
+    struct xen_memory_reservation r = {.nr_extents = n < 0xf0 ? 1 + n % 6 : 70};
     struct guest_vcpu *gv = guest_vcpu();
     u8 b = pick_byte(p);
-    u64 list[6], va;
+    u64 list[70], va;
     u32 i;
 
     r.extent_order = b < 0xd0 ? 0 : b % 10;
     r.domid = b & 8 ? (domid_t)pick_domid(p) : DOMID_SELF;
     r.mem_flags = (b & 7) == 7 ? XENMEMF_address_bits(24) : 0;
-    for (i = 0; i < 6; i++)
+    for (i = 0; i < r.nr_extents; i++)
         list[i] = cmd == XENMEM_decrease_reservation ? pick_mfn(p) : 32 + i;
-    va = guest_put(list, sizeof(list));
+    va = guest_put(list, r.nr_extents * sizeof(list[0]));
     r.extent_start.p = (xen_pfn_t *)va;
     pick_say(p, "memory_op %u: %lu extents of order %u for %#x, %#lx...", cmd, r.nr_extents,
              r.extent_order, r.domid, list[0]);
@@ -370,20 +371,28 @@ static void op_multicall(struct pick *p)
     (void)p; /* ops_perform */
 }
 
-static const op_fn table[32] = {
+/* clang-format off */
+static const op_fn table[64] = {
     op_mmu_update, op_mmu_update, op_mmu_update, op_va_mapping, op_va_mapping, op_mmuext,
-    op_mmuext,     op_mmuext,     op_mmuext,     op_fill,       op_fill,       op_store,
-    op_store,      op_populate,   op_decrease,   op_exchange,   op_memory,     op_gdt,
-    op_descriptor, op_time,       op_raw,        op_build,      ops_event,     ops_event,
-    ops_sched,     ops_vcpu,      ops_domctl,    ops_domctl,    ops_destroy,   ops_grant,
-    ops_misc,      op_multicall,
+    op_mmuext, op_mmuext, op_mmuext, op_fill, op_fill, op_store,
+    op_store, op_populate, op_decrease, op_exchange, op_memory, op_gdt,
+    op_descriptor, op_time, op_raw, op_build, ops_event, ops_event,
+    ops_sched, ops_vcpu, ops_domctl, ops_domctl, ops_destroy, ops_grant,
+    ops_misc, op_multicall,
+    op_mmu_update, op_mmu_update, op_mmu_update, op_va_mapping, op_va_mapping, op_mmuext,
+    op_mmuext, op_mmuext, op_mmuext, op_fill, ops_trap, ops_trap,
+    ops_return, ops_shared, ops_callback, ops_machine, ops_grant_entry, ops_grant_entry,
+    ops_grant_entry, ops_grant_map, ops_grant_map, ops_grant_map, ops_grant_unmap, ops_grant_unmap,
+    ops_grant_copy, ops_event, ops_sched, ops_vcpu, op_multicall, op_fill,
+    op_decrease, op_exchange,
 };
+/* clang-format on */
 
 static void perform_one(const struct record *r)
 {
     struct pick p = {.arg = r->arg, .left = sizeof(r->arg)};
 
-    table[r->op % 32](&p);
+    table[r->op % 64](&p);
 }
 
 u32 ops_perform(const struct record *r, u32 left)
@@ -394,14 +403,18 @@ u32 ops_perform(const struct record *r, u32 left)
         return 0;
     if (guest_continue())
         return 0;
-    if (!vcpu_current()->pv->kernel_mode)
+    if (!vcpu_current()->pv->kernel_mode) {
+        struct pick p = {.arg = r->arg, .left = sizeof(r->arg)};
+
+        ops_user(&p);
         return 0;
+    }
     if (guest_vcpu()->program != 0) {
         guest_build_step();
         return 0;
     }
     guest_arg_reset();
-    if (table[r->op % 32] != op_multicall) {
+    if (table[r->op % 64] != op_multicall) {
         perform_one(r);
         return 0;
     }

@@ -7,7 +7,8 @@
 
 /*
  * One record. where: bits 0-1 the CPU, bit 7: `pattern` says where it gives way (machine.h), bit
- * 6: it says which allocations fail. The meaning of arg is the operation's.
+ * 6: it says which allocations fail, bit 5: it says how short steps are. The meaning of arg is the
+ * operation's.
  */
 struct record {
     u8 where, op;
@@ -15,6 +16,8 @@ struct record {
     u8 arg[12];
 };
 STATIC_ASSERT(sizeof(struct record) == 16, "records are taken from the input as they are");
+
+#define RECORDS_MAX 96 /* of an input */
 
 /* On the CPU whose guest acts. r[1..left-1] are the records that follow; returns how many of them
  * were taken too. */

@@ -9,12 +9,24 @@
 #include "machine.h"
 #include "ops_pick.h"
 
-static u32 pick_port(struct pick *p)
-{
-    u8 b = pick_byte(p);
-
-    return b < 0xf0 ? b % 12 : b < 0xf8 ? 4095 : 5000;
-}
+static const u8 event_cmds[16] = {
+    EVTCHNOP_bind_interdomain,
+    EVTCHNOP_bind_interdomain,
+    EVTCHNOP_bind_virq,
+    EVTCHNOP_bind_pirq,
+    EVTCHNOP_close,
+    EVTCHNOP_send,
+    EVTCHNOP_send,
+    EVTCHNOP_status,
+    EVTCHNOP_alloc_unbound,
+    EVTCHNOP_alloc_unbound,
+    EVTCHNOP_bind_ipi,
+    EVTCHNOP_bind_vcpu,
+    EVTCHNOP_unmask,
+    EVTCHNOP_reset,
+    EVTCHNOP_send,
+    13,
+};
 
 void ops_event(struct pick *p)
 {
@@ -29,7 +41,7 @@ void ops_event(struct pick *p)
         struct evtchn_reset reset;
         u32 port;
     } a;
-    u32 cmd = pick_byte(p) % 14;
+    u32 cmd = event_cmds[pick_byte(p) & 15], id;
 
     memset(&a, 0, sizeof(a));
     switch (cmd) {
@@ -38,8 +50,9 @@ void ops_event(struct pick *p)
         a.alloc.remote_dom = (domid_t)pick_domid(p);
         break;
     case EVTCHNOP_bind_interdomain:
-        a.inter.remote_dom = (domid_t)pick_domid(p);
-        a.inter.remote_port = pick_port(p);
+        if (!pick_unbound(p, &id, &a.inter.remote_port))
+            id = pick_domid(p);
+        a.inter.remote_dom = (domid_t)id;
         break;
     case EVTCHNOP_bind_virq:
         a.virq.virq = pick_byte(p) % 26;
@@ -300,25 +313,37 @@ void ops_destroy(struct pick *p)
     call_domctl(p, &op, XEN_DOMCTL_destroydomain, 1 + pick_byte(p) % (GUEST_MAX - 1));
 }
 
-void ops_grant(struct pick *p)
+/* The host's side of the tools: what is asked with a number and zeros. */
+void ops_machine(struct pick *p)
 {
-    struct gnttab_setup_table setup = {.nr_frames = pick_byte(p) % 5};
-    struct gnttab_query_size query = {.dom = DOMID_SELF};
-    u64 list[4] = {0};
-    u32 cmd = GNTTABOP_setup_table;
-    u64 arg;
+    union {
+        struct xen_sysctl sysctl;
+        struct xen_platform_op platform;
+        u32 words[32];
+    } a;
+    u8 b = pick_byte(p);
+    u32 cmd = pick_byte(p), i;
+    u64 va;
 
-    if (pick_byte(p) & 1) {
-        cmd = GNTTABOP_query_size;
-        query.dom = (domid_t)pick_domid(p);
-        arg = guest_put(&query, sizeof(query));
-    } else {
-        setup.dom = pick_byte(p) & 1 ? DOMID_SELF : (domid_t)pick_domid(p);
-        setup.frame_list.p = (xen_pfn_t *)guest_put(list, sizeof(list));
-        arg = guest_put(&setup, sizeof(setup));
+    memset(&a, 0, sizeof(a));
+    for (i = 2; i < 8; i++)
+        a.words[i] = pick_byte(p) & 7;
+    va = guest_put(&a, sizeof(a));
+    if (b & 1) {
+        a.sysctl.cmd = cmd % 32;
+        a.sysctl.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+        if (a.sysctl.cmd == XEN_SYSCTL_getdomaininfolist) {
+            a.sysctl.u.getdomaininfolist.max_domains = 3;
+            a.sysctl.u.getdomaininfolist.buffer.p = (struct xen_domctl_getdomaininfo *)va;
+        }
+        pick_say(p, "sysctl %u", a.sysctl.cmd);
+        guest_call(__HYPERVISOR_sysctl, guest_put(&a, sizeof(a)), 0, 0, 0);
+        return;
     }
-    pick_say(p, "grant_table_op %u", cmd);
-    guest_call(__HYPERVISOR_grant_table_op, cmd, arg, 1, 0);
+    a.platform.cmd = cmd % 64;
+    a.platform.interface_version = XENPF_INTERFACE_VERSION;
+    pick_say(p, "platform_op %u", a.platform.cmd);
+    guest_call(__HYPERVISOR_platform_op, guest_put(&a, sizeof(a)), 0, 0, 0);
 }
 
 void ops_misc(struct pick *p)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/domain.h"
+#include "core/event.h"
 #include "core/grant.h"
 #include "core/page.h"
 #include "guest.h"
@@ -162,4 +163,73 @@ u32 pick_domid(struct pick *p)
     u8 b = pick_byte(p);
 
     return b < 0xc0 ? b % GUEST_MAX : odd[b & 7];
+}
+
+u32 pick_port(struct pick *p)
+{
+    const struct evtchn_domain *e = vcpu_current()->domain->evt;
+    u8 b = pick_byte(p);
+    u32 port = 0, i;
+
+    if (b >= 0xe0)
+        return b < 0xf8 ? b % 12 : b < 0xfc ? 4095 : 5000;
+    for (i = 0; i <= b % 6u; i++) {
+        port = evtchn_next(e, port + 1);
+        if (port == 0)
+            port = i == 0 ? 1 : evtchn_next(e, 1);
+    }
+    return port;
+}
+
+bool pick_unbound(struct pick *p, u32 *id, u32 *port)
+{
+    u16 me = vcpu_current()->domain->id;
+    u8 b = pick_byte(p);
+    const struct domain *d;
+    evtchn_word_t w;
+    u32 i;
+
+    for (i = 0; i < GUEST_MAX; i++) {
+        *id = (b + i) % GUEST_MAX;
+        d = domain_lookup((domid_t)*id);
+        for (*port = 1; d && d->evt && (*port = evtchn_next(d->evt, *port)) != 0; ++*port) {
+            w = evtchn_read(d->evt, *port);
+            if (evtchn_state(w) == EVTCHN_UNBOUND && evtchn_dom(w) == me)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool pick_granted(struct pick *p, u32 *id, u32 *ref)
+{
+    u16 me = vcpu_current()->domain->id;
+    const grant_entry_v1_t *e;
+    u8 b = pick_byte(p);
+    const struct domain *d;
+    u32 i;
+
+    for (i = 0; i < 8 * GUEST_MAX; i++) {
+        *id = (b + i / 8) % GUEST_MAX;
+        *ref = (b / GUEST_MAX + i) % 8;
+        d = domain_lookup((domid_t)*id);
+        if (!d || !d->grants || d->teardown || grant_frames(d) == 0)
+            continue;
+        e = hmap_direct(mfn_to_maddr(grant_frame(d, 0)));
+        if ((e[*ref].flags & GTF_type_mask) == GTF_permit_access && e[*ref].domid == me)
+            return true;
+    }
+    return false;
+}
+
+u32 pick_handle(struct pick *p)
+{
+    const struct maptrack *m = grant_handles(vcpu_current()->domain);
+    u8 b = pick_byte(p);
+    u32 i;
+
+    for (i = 0; b < 0xe0 && i < MIN(m->nr, 64u); i++)
+        if (maptrack_entry(m, (b + i) % MIN(m->nr, 64u))->flags)
+            return (b + i) % MIN(m->nr, 64u);
+    return b % 5;
 }

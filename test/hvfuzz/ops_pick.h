@@ -19,7 +19,28 @@ u64 pick_index(struct pick *p); /* 0 to 511 */
 u64 pick_entry(struct pick *p); /* a page-table entry */
 u64 pick_va(struct pick *p);    /* page aligned */
 u32 pick_domid(struct pick *p);
+u32 pick_port(struct pick *p); /* an event port, mostly one the domain has */
+/* An unbound port of another domain that waits for the caller; false: there is none. */
+bool pick_unbound(struct pick *p, u32 *id, u32 *port);
+/* An entry granted to the caller; false: there is none. */
+bool pick_granted(struct pick *p, u32 *id, u32 *ref);
+u32 pick_handle(struct pick *p); /* of a mapped grant */
 void pick_say(struct pick *p, const char *f, ...) __attribute__((format(printf, 2, 3)));
+
+/* ops_guest.c */
+void ops_trap(struct pick *p);
+void ops_return(struct pick *p);
+void ops_shared(struct pick *p);
+void ops_callback(struct pick *p);
+/* The guest's user mode has the processor: a system call, or a trap. */
+void ops_user(struct pick *p);
+
+/* ops_grant.c */
+void ops_grant(struct pick *p);
+void ops_grant_entry(struct pick *p);
+void ops_grant_map(struct pick *p);
+void ops_grant_unmap(struct pick *p);
+void ops_grant_copy(struct pick *p);
 
 /* ops_ctl.c */
 void ops_event(struct pick *p);
@@ -27,7 +48,7 @@ void ops_sched(struct pick *p);
 void ops_vcpu(struct pick *p);
 void ops_domctl(struct pick *p);
 void ops_destroy(struct pick *p);
-void ops_grant(struct pick *p);
+void ops_machine(struct pick *p);
 void ops_misc(struct pick *p);
 
 #endif
