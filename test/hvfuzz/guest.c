@@ -217,7 +217,7 @@ static void boot_domain(domid_t id, u32 vcpus, u32 slots)
     struct guest *g = &guests[id];
     struct domain *d;
     u32 i;
-    int rc = domain_create(id, &pv_guest_kind, vcpus, id == 0, &d);
+    int rc = domain_create(id, &pv_guest_kind, vcpus, 0, id == 0, &d);
 
     BUG_ON(rc != 0);
     d->max_pages = slots + 64;
@@ -248,7 +248,7 @@ static void boot_domain(domid_t id, u32 vcpus, u32 slots)
 static void boot_first_domain(void)
 {
     struct domain *d;
-    int rc = domain_create(0, &pv_guest_kind, 1, true, &d);
+    int rc = domain_create(0, &pv_guest_kind, 1, 0, true, &d);
 
     BUG_ON(rc != 0);
     do
