@@ -270,16 +270,17 @@ static bool soft_interrupt(struct cpu_regs *regs, u32 n, u64 length)
 static void guest_gp(struct cpu_regs *regs)
 {
     u8 insn[2];
+    bool soft;
 
     /*
      * Bit 1 of the error code: the fault came from an IDT entry, so the instruction was int n. The
      * n is read from the instruction: QEMU 7.2 scales the index wrongly.
      */
     if (regs->error_code & 2) {
-        if (guestmem_copy_in(insn, (const void *)regs->rip, 2) && insn[0] == 0xcd &&
-            soft_interrupt(regs, insn[1], 2))
+        soft = guestmem_copy_in(insn, (const void *)regs->rip, 2) && insn[0] == 0xcd;
+        if (soft && soft_interrupt(regs, insn[1], 2))
             return;
-        if (insn[0] == 0xcd)
+        if (soft)
             regs->error_code = ((u32)insn[1] << 3) | 2;
     } else if (pv_emulate_privop(regs)) {
         return;
