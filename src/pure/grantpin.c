@@ -42,7 +42,7 @@ static s16 mark(u32 *shared, bool pinned, u16 who, bool write, const char **why)
     union word now, want;
     unsigned int i;
 
-    now.raw = READ_ONCE(*shared);
+    now.raw = atomic_load(shared);
     for (i = 0; i < TRIES; i++) {
         if (!pinned && (now.flags & (GTF_type_mask | GTF_sub_page)) != GTF_permit_access)
             return refuse(why, "the entry does not permit access");
@@ -77,7 +77,7 @@ s16 grantpin_take(struct grantpin *p, grant_entry_v1_t *e, u16 who, bool write, 
             return rc;
     }
     if (!pinned) {
-        p->frame = READ_ONCE(e->frame);
+        p->frame = atomic_load(&e->frame);
         p->domid = who;
     }
     (*count)++;
