@@ -74,6 +74,7 @@ long abi_domctl_createdomain(struct xen_domctl *op)
     grant_set_limits(d, limit_of(c->max_grant_frames), limit_of(c->max_maptrack_frames));
     memcpy(d->handle, c->handle, sizeof(d->handle));
     op->domain = d->id;
+    domain_put(d);
     return 0;
 }
 

@@ -375,5 +375,6 @@ struct domain *dom0_build(const struct dom0_config *cfg, struct dom0_kernel *k)
     start_vcpu(&b);
     page_zfree(b.early, b.early_nr * sizeof(mfn_t));
     page_no_scrub = false;
+    domain_put(b.d); /* it has its own */
     return b.d;
 }

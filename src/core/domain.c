@@ -242,7 +242,7 @@ int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, u32 
     }
     /* Without a reference nobody finds it: all its parts are there first. */
     if (rc == 0)
-        atomic_store_release(&d->refs, 1u);
+        atomic_store_release(&d->refs, 2u); /* its own, the caller's */
     if (rc != 0) {
         parts_destroy(d);
         page_zfree(d, sizeof(*d));

@@ -116,7 +116,8 @@ extern const struct guest_kind pv_guest_kind;
 /*
  * Creates a domain with nothing but its parts: shared_info page, event and pirq tables, vCPU slots.
  * id: exact. pool: of CPUs. -EEXIST, -EINVAL, -ENOMEM; -ESRCH, -ENODEV: no such pool, or one
- * without CPUs. The result is paused once and has one reference.
+ * without CPUs. The result is paused once; others may find it, and end it, at once: the caller has
+ * a reference of his own.
  */
 int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, u32 pool,
                   bool privileged, struct domain **out) MUST_CHECK;

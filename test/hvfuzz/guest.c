@@ -242,6 +242,7 @@ static void boot_domain(domid_t id, u32 vcpus, u32 slots)
         vcpu_pause_clear(d->vcpu[i], VPAUSE_DOWN);
     }
     domain_unpause(d);
+    domain_put(d);
 }
 
 /* The domain directory has a page for good once there was a domain. */
@@ -254,6 +255,7 @@ static void boot_first_domain(void)
     do
         rc = domain_destroy_step(d);
     while (rc == -ERESTART);
+    domain_put(d);
     upcall_timer();
     BUG_ON(rc != 0 || domain_lookup(0) != NULL);
 }
