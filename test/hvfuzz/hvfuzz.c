@@ -7,7 +7,6 @@
  *
  *   HVFUZZ_VERBOSE=1   prints each record as it is performed, and the hypervisor's log
  */
-#include <sanitizer/common_interface_defs.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +36,6 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
     machine_verbose = getenv("HVFUZZ_VERBOSE") != NULL;
-    __sanitizer_set_death_callback(machine_print_notes);
     machine_boot();
     guest_boot();
     machine_freeze();

@@ -86,15 +86,33 @@ void machine_note(const char *f, ...)
         notes_len += (size_t)n;
 }
 
-void machine_print_notes(void)
+static void print_notes(void)
 {
-    fprintf(stderr, "The sequence:\n%s", notes);
+    static bool printed;
+
+    if (!printed && !machine_verbose)
+        fprintf(stderr, "The sequence:\n%s", notes);
+    printed = true;
+}
+
+/* The sanitizers call these before they report. */
+void __asan_on_error(void);
+void __asan_on_error(void)
+{
+    print_notes();
+}
+
+void __ubsan_on_report(void);
+void __ubsan_on_report(void)
+{
+    print_notes();
 }
 
 void machine_found(const char *f, ...)
 {
     va_list ap;
 
+    print_notes();
     fprintf(stderr, "FOUND: ");
     va_start(ap, f);
     vfprintf(stderr, f, ap);

@@ -74,7 +74,6 @@ void machine_fail_allocations(u32 pattern);
 NORETURN void machine_found(const char *f, ...) __attribute__((format(printf, 1, 2)));
 /* The sequence so far, one line per record. */
 void machine_note(const char *f, ...) __attribute__((format(printf, 1, 2)));
-void machine_print_notes(void);
 extern bool machine_verbose;
 
 /* tlb.c: what each processor may have cached, taking every chance. */
