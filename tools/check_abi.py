@@ -33,6 +33,7 @@ FAMILIES = {
     'XENVER_': ('version.h', None),
     'XENMEM_': ('memory.h', r'(paging|access|sharing)_op_.*|resource_.*|RDM_ALL'),
     'GNTTABOP_': ('grant_table.h', None),
+    'HVMOP_': ('hvm/hvm_op.h', r'ALTP2M_.*|altp2m_.*'),
     'EVTCHNOP_': ('event_channel.h', None),
     'SCHEDOP_': ('sched.h', None),
     'VCPUOP_': ('vcpu.h', None),

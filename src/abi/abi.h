@@ -13,6 +13,7 @@ long abi_memory_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 long abi_xen_version(u64 cmd, u64 arg, u64, u64, u64, u64);
 long abi_console_io(u64 cmd, u64 count, u64 buffer, u64, u64, u64);
 long abi_vm_assist(u64 cmd, u64 type, u64, u64, u64, u64);
+long abi_hvm_op(u64 cmd, u64 arg, u64, u64, u64, u64);
 long abi_mca(u64 op, u64, u64, u64, u64, u64);
 long abi_grant_table_op(u64 cmd, u64 ops, u64 count, u64, u64, u64);
 

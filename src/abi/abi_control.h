@@ -80,6 +80,13 @@ long abi_domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op);
 long abi_domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op);
 long abi_domctl_sendtrigger(struct domain *d, struct xen_domctl *op);
 
+/* abi_domctl_hvm.c: hardware-assisted guests */
+long abi_domctl_gethvmcontext(struct domain *d, struct xen_domctl *op);
+long abi_domctl_sethvmcontext(struct domain *d, struct xen_domctl *op);
+long abi_domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op);
+long abi_domctl_get_paging_mempool_size(struct domain *d, struct xen_domctl *op);
+long abi_domctl_set_paging_mempool_size(struct domain *d, struct xen_domctl *op);
+
 /* abi_domctl_state.c: what else a saved vCPU has */
 long abi_domctl_set_ext_vcpucontext(struct domain *d, struct xen_domctl *op);
 long abi_domctl_get_ext_vcpucontext(struct domain *d, struct xen_domctl *op);

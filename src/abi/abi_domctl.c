@@ -5,7 +5,7 @@
  * handler sees a domain that stays. One that is being destroyed is only shown to the rows that say
  * so.
  *
- * Left out: HVM contexts, device assignment, monitoring, sharing, cache allocation.
+ * Left out: device assignment, monitoring, sharing, cache allocation.
  */
 #include "abi/abi.h"
 #include "abi/abi_control.h"
@@ -65,6 +65,10 @@ void abi_control_domain_info(struct domain *d, struct xen_domctl_getdomaininfo *
     memcpy(out->handle, d->handle, sizeof(out->handle));
     out->gpaddr_bits = cpu_features.phys_bits;
     out->cpupool = sched_pool_of(d);
+    if (d->hvm != NULL) {
+        out->flags |= XEN_DOMINF_hvm_guest | XEN_DOMINF_hap;
+        out->arch_config.emulation_flags = XEN_X86_EMU_LAPIC;
+    }
 }
 
 /* The domain with the lowest id from the one given on: the tools walk the list by it. */
@@ -107,6 +111,11 @@ static const struct domctl_row rows[] = {
     [XEN_DOMCTL_getvcpuinfo] = {abi_domctl_getvcpuinfo, CONTROL_REPLY | CONTROL_DYING},
     [XEN_DOMCTL_max_vcpus] = {abi_domctl_max_vcpus, 0},
     [XEN_DOMCTL_scheduler_op] = {abi_domctl_scheduler_op, CONTROL_REPLY},
+    [XEN_DOMCTL_gethvmcontext] = {abi_domctl_gethvmcontext, CONTROL_REPLY},
+    [XEN_DOMCTL_sethvmcontext] = {abi_domctl_sethvmcontext, 0},
+    [XEN_DOMCTL_gethvmcontext_partial] = {abi_domctl_gethvmcontext_partial, CONTROL_REPLY},
+    [XEN_DOMCTL_get_paging_mempool_size] = {abi_domctl_get_paging_mempool_size, CONTROL_REPLY},
+    [XEN_DOMCTL_set_paging_mempool_size] = {abi_domctl_set_paging_mempool_size, 0},
     [XEN_DOMCTL_setdomainhandle] = {abi_domctl_setdomainhandle, 0},
     [XEN_DOMCTL_settimeoffset] = {abi_domctl_settimeoffset, 0},
     [XEN_DOMCTL_getvcpuaffinity] = {abi_domctl_getvcpuaffinity, CONTROL_REPLY},

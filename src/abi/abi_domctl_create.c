@@ -11,10 +11,23 @@
 #include "core/host.h"
 #include "core/page.h"
 #include "core/vtime.h"
+#include "hvm/hvm.h"
 #include "pure/ptype.h"
 
 #define TSC_MODE_DEFAULT 0
 #define TSC_MODE_NATIVE  2 /* public header arch-x86/cpuid.h: never emulated */
+
+/* Of a hardware-assisted guest: nothing is emulated but the local APIC. */
+static const char *hvm_check(const struct xen_domctl_createdomain *c)
+{
+    if (!hvm_offered())
+        return "hardware-assisted guests are not offered by this machine";
+    if (!(c->flags & XEN_DOMCTL_CDF_hap))
+        return "shadow paging";
+    if (c->arch.emulation_flags != XEN_X86_EMU_LAPIC)
+        return "emulated devices beside the local APIC";
+    return NULL;
+}
 
 /* The reason a configuration is refused, or NULL; *err is set then. */
 static const char *create_check(const struct xen_domctl_createdomain *c, long *err)
@@ -22,17 +35,15 @@ static const char *create_check(const struct xen_domctl_createdomain *c, long *e
     *err = -EINVAL;
     if (c->flags & ~(u32)(XEN_DOMCTL_CDF_MAX * 2 - 1))
         return "unknown flags";
-    if (c->flags & XEN_DOMCTL_CDF_hvm)
-        return "only PV guests are offered";
     if (c->flags & (XEN_DOMCTL_CDF_iommu | XEN_DOMCTL_CDF_nested_virt | XEN_DOMCTL_CDF_vpmu))
         return "IOMMU, nested virtualization or performance counters are not offered";
-    if (c->flags & XEN_DOMCTL_CDF_hap)
+    if (!(c->flags & XEN_DOMCTL_CDF_hvm) && c->flags & XEN_DOMCTL_CDF_hap)
         return "hardware-assisted paging of a PV guest";
     if (c->iommu_opts != 0 || c->vmtrace_size != 0)
         return "IOMMU options or a trace buffer";
     if (c->max_vcpus == 0 || c->max_vcpus > MAX_VCPUS)
         return "number of vCPUs";
-    if (c->arch.emulation_flags != 0)
+    if (!(c->flags & XEN_DOMCTL_CDF_hvm) && c->arch.emulation_flags != 0)
         return "devices emulated for a PV guest";
     if (XEN_DOMCTL_GRANT_version(c->grant_opts) < 1 || XEN_DOMCTL_GRANT_version(c->grant_opts) > 2)
         return "grant table version";
@@ -41,6 +52,8 @@ static const char *create_check(const struct xen_domctl_createdomain *c, long *e
         return "grant frames";
     if (c->max_maptrack_frames > GRANT_MAPTRACK_MAX)
         return "pages of grant handles";
+    if (c->flags & XEN_DOMCTL_CDF_hvm && hvm_check(c) != NULL)
+        return hvm_check(c);
     return NULL;
 }
 
@@ -53,6 +66,8 @@ static u32 limit_of(s32 n)
 long abi_domctl_createdomain(struct xen_domctl *op)
 {
     const struct xen_domctl_createdomain *c = &op->u.createdomain;
+    const struct guest_kind *kind =
+        c->flags & XEN_DOMCTL_CDF_hvm ? &hvm_guest_kind : &pv_guest_kind;
     struct domain *d;
     const char *why;
     long rc;
@@ -62,9 +77,9 @@ long abi_domctl_createdomain(struct xen_domctl *op)
         return hypercall_refuse(rc, "domctl: createdomain: %s (flags %#x, %u vCPUs)", why, c->flags,
                                 c->max_vcpus);
     if (op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED) {
-        rc = domain_create_any(&pv_guest_kind, c->max_vcpus, c->cpupool_id, &d);
+        rc = domain_create_any(kind, c->max_vcpus, c->cpupool_id, &d);
     } else {
-        rc = domain_create(op->domain, &pv_guest_kind, c->max_vcpus, c->cpupool_id, false, &d);
+        rc = domain_create(op->domain, kind, c->max_vcpus, c->cpupool_id, false, &d);
         if (rc == 0)
             d->tool_pauses = 1;
     }

@@ -149,7 +149,9 @@ long abi_exchange(u64 arg)
     rc = abi_target_domain(x.in.domid, &e.d);
     if (rc)
         return rc;
-    rc = exchange_chunks(&e, arg);
+    rc = -EOPNOTSUPP; /* a translated guest's frames have no machine addresses to care for */
+    if (e.d->physmap == NULL)
+        rc = exchange_chunks(&e, arg);
     domain_put(e.d);
     return rc;
 }

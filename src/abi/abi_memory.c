@@ -5,17 +5,19 @@
  * continued (ABI: public header memory.h), and is the result. A guest gets its frames back only
  * through a batch, so that no CPU can still write to a frame that changes hands.
  *
- * Left out until they have a user: physmap operations of translated guests, sharing, paging,
+ * Left out until they have a user: sharing, paging,
  * access control, NUMA of guests. docs/ABI.md names the answer of each.
  */
 #include "abi/abi.h"
 #include "abi/abi_exchange.h"
 #include "abi/abi_memory_tools.h"
+#include "abi/abi_physmap.h"
 #include "base/lib.h"
 #include "core/domain.h"
 #include "core/guestmem.h"
 #include "core/host.h"
 #include "core/memory.h"
+#include "core/physmap.h"
 
 #define CMD_BITS 6
 #define CMD_MASK ((1u << CMD_BITS) - 1)
@@ -68,6 +70,11 @@ static long reservation_add(const struct reservation *r)
                              r->d->id, r->d->pages, r->d->max_pages, r->order);
             break;
         }
+        if (r->d->physmap != NULL) {
+            if (!abi_physmap_populated(r->d, GFN(pfn), r->order, mfn))
+                break;
+            continue;
+        }
         if (populate)
             for (j = 0; j < (u64)1 << r->order; j++)
                 page_m2p_set(MFN(mfn.v + j), pfn + j);
@@ -75,6 +82,32 @@ static long reservation_add(const struct reservation *r)
             break;
     }
     return (long)i;
+}
+
+/* The same of a translated guest: guest frame numbers in. */
+static long reservation_remove_gfns(const struct reservation *r)
+{
+    u64 i, j, step = extents_per_step(r, RELEASE_PER_STEP), gfn;
+    struct physmap_batch b = {.d = r->d};
+    int rc = 0;
+
+    for (i = r->start; i < r->nr && rc == 0; i++) {
+        if (i > r->start && (i - r->start) % step == 0) {
+            physmap_batch_commit(&b);
+            if (hypercall_preempt())
+                return reservation_continue(r, i);
+        }
+        if (!GUESTMEM_IN(&gfn, r->list + i))
+            break;
+        for (j = 0; j < (u64)1 << r->order && rc == 0; j++)
+            rc = physmap_batch_remove(&b, GFN(gfn + j));
+    }
+    physmap_batch_commit(&b);
+    if (rc == 0)
+        return (long)i;
+    hypercall_refuse(0, "memory_op: decrease_reservation: gfn %#lx of d%u: error %d", gfn + j - 1,
+                     r->d->id, -rc);
+    return (long)i - 1;
 }
 
 /* decrease_reservation: machine frame numbers in. */
@@ -130,7 +163,12 @@ static long reservation_op(u32 op, u64 start, u64 arg)
         hypercall_refuse(rc, "memory_op: reservation of domain %u", req.domid);
         return (long)start;
     }
-    rc = op == XENMEM_decrease_reservation ? reservation_remove(&r) : reservation_add(&r);
+    if (r.d->physmap != NULL && op == XENMEM_increase_reservation)
+        rc = (long)start; /* frames of a translated guest have a place */
+    else if (op != XENMEM_decrease_reservation)
+        rc = reservation_add(&r);
+    else
+        rc = r.d->physmap != NULL ? reservation_remove_gfns(&r) : reservation_remove(&r);
     domain_put(r.d);
     return rc;
 }
@@ -150,6 +188,8 @@ static long domain_query(u32 op, u64 arg)
         rc = (long)READ_ONCE(d->pages);
     else if (op == XENMEM_maximum_reservation)
         rc = (long)READ_ONCE(d->max_pages);
+    else if (d->physmap != NULL)
+        rc = (long)MAX(READ_ONCE(d->physmap->p2m.top), 1ul) - 1;
     else
         /* The guest stores the number of its frames; until it does there is one. */
         rc = (long)MAX(READ_ONCE(d->shared_info->arch.max_pfn), 1ul) - 1;
@@ -226,13 +266,7 @@ static const struct refusal {
     u32 size; /* of the request; 0: it is not read */
     long err;
 } refusals[] = {
-    {XENMEM_add_to_physmap, sizeof(struct xen_add_to_physmap), -ENOSYS},
-    {XENMEM_remove_from_physmap, sizeof(struct xen_remove_from_physmap), -ENOSYS},
-    /* Only translated guests can be populated on demand. */
-    {XENMEM_set_pod_target, sizeof(struct xen_pod_target), -EINVAL},
-    {XENMEM_get_pod_target, sizeof(struct xen_pod_target), -EINVAL},
     {XENMEM_access_op, sizeof(struct xen_mem_access_op), -EOPNOTSUPP},
-    {XENMEM_add_to_physmap_batch, sizeof(struct xen_add_to_physmap_batch), -ENOSYS},
     {XENMEM_machphys_compat_mfn_list, 0, -EOPNOTSUPP},
     {XENMEM_get_vnumainfo, sizeof(struct xen_vnuma_topology_info), -EOPNOTSUPP},
     {XENMEM_reserved_device_memory_map, sizeof(struct xen_reserved_device_memory_map), -ENOSYS},
@@ -282,6 +316,15 @@ long abi_memory_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
         return machphys_mfn_list(arg);
     case XENMEM_machine_memory_map:
         return machine_memory_map(arg);
+    case XENMEM_add_to_physmap:
+        return abi_physmap_add(arg);
+    case XENMEM_add_to_physmap_batch:
+        return abi_physmap_add_batch(arg);
+    case XENMEM_remove_from_physmap:
+        return abi_physmap_remove(arg);
+    case XENMEM_set_pod_target:
+    case XENMEM_get_pod_target:
+        return abi_physmap_pod(arg);
     case XENMEM_exchange:
         return abi_exchange(arg);
     case XENMEM_machphys_mapping:

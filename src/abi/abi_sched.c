@@ -9,6 +9,7 @@
 #include "core/guestmem.h"
 #include "core/hypercall.h"
 #include "core/page.h"
+#include "core/physmap.h"
 #include "core/sched.h"
 #include "core/vtime.h"
 #include "core/watchdog.h"
@@ -191,6 +192,8 @@ static long vcpu_initialise(struct vcpu *v, u64 arg)
     struct vcpu_guest_context *ctx;
     long rc = -EFAULT;
 
+    if (v->hvm != NULL)
+        return hypercall_refuse(-EOPNOTSUPP, "vcpu_op: initialise: vCPU %u starts by IPI", v->id);
     /* It would run without a place for its events. */
     if (v->info == &v->no_info)
         return hypercall_refuse(-EINVAL, "vcpu_op: initialise: vCPU %u has no vcpu_info", v->id);
@@ -234,12 +237,16 @@ static long vcpu_down(struct vcpu *v)
 static long register_info(struct vcpu *v, u64 arg)
 {
     struct vcpu_register_vcpu_info a;
+    mfn_t mfn;
     long rc;
 
     if (!GUESTMEM_IN(&a, (const void *)arg))
         return -EFAULT;
+    mfn = MFN(a.mfn);
+    if (v->domain->physmap != NULL && !physmap_find(v->domain, GFN(a.mfn), &mfn))
+        return -EINVAL;
     lock_acquire(&v->domain->lock);
-    rc = vcpu_register_info(v, MFN(a.mfn), a.offset);
+    rc = vcpu_register_info(v, mfn, a.offset);
     lock_release(&v->domain->lock);
     return rc;
 }

@@ -15,6 +15,7 @@
 #include "core/page.h"
 #include "core/sched.h"
 #include "core/sched_pool.h"
+#include "hvm/hvm.h"
 
 #define TEXT_CHUNK 128u
 #define KEYS_MAX   64u
@@ -87,6 +88,8 @@ static long physinfo(struct xen_sysctl *op)
     p->max_node_id = MAX_NUMA_NODES - 1;
     p->cpu_khz = host_tsc_khz();
     p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;
+    if (hvm_offered())
+        p->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
     p->total_pages = page_total_count();
     p->free_pages = page_free_count();
     p->scrub_pages = page_dirty_count();

@@ -13,6 +13,7 @@
 #include "base/lib.h"
 #include "core/guestmem.h"
 #include "core/page.h"
+#include "hvm/hvm.h"
 
 /* Sizes of Xen 4.17's policies, which the tools allocate for. */
 #define LEAVES_MAX      120u
@@ -53,12 +54,14 @@ static u32 word(const struct cpu_policy *p, u32 i)
 long abi_sysctl_cpu_featureset(struct xen_sysctl *op)
 {
     struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
-    const struct cpu_policy *p = pv_guest_kind.cpu_policy();
+    bool hvm =
+        f->index == XEN_SYSCTL_cpu_featureset_hvm || f->index == XEN_SYSCTL_cpu_featureset_hvm_max;
+    const struct cpu_policy *p = hvm ? hvm_cpuid_policy() : pv_guest_kind.cpu_policy();
     u32 i, w, n = ARRAY_SIZE(words);
 
     if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max)
         return -EINVAL;
-    if (f->index == XEN_SYSCTL_cpu_featureset_hvm || f->index == XEN_SYSCTL_cpu_featureset_hvm_max)
+    if (hvm && !hvm_offered())
         return -EOPNOTSUPP;
     for (i = 0; f->features.p != NULL && i < MIN(n, f->nr_features); i++) {
         w = word(p, i);
@@ -137,13 +140,16 @@ static long put_leaves(const struct cpu_policy *p, xen_cpuid_leaf_t *to, u32 *nr
 long abi_sysctl_cpu_policy(struct xen_sysctl *op)
 {
     struct xen_sysctl_cpu_policy *c = &op->u.cpu_policy;
+    bool hvm =
+        c->index == XEN_SYSCTL_cpu_policy_hvm_max || c->index == XEN_SYSCTL_cpu_policy_hvm_default;
 
     if (c->index > XEN_SYSCTL_cpu_policy_hvm_default || c->_rsvd != 0)
         return -EINVAL;
-    if (c->index == XEN_SYSCTL_cpu_policy_hvm_max || c->index == XEN_SYSCTL_cpu_policy_hvm_default)
+    if (hvm && !hvm_offered())
         return -EOPNOTSUPP;
     c->nr_msrs = c->msrs.p != NULL ? 0 : MSRS_MAX;
-    return put_leaves(pv_guest_kind.cpu_policy(), c->leaves.p, &c->nr_leaves);
+    return put_leaves(hvm ? hvm_cpuid_policy() : pv_guest_kind.cpu_policy(), c->leaves.p,
+                      &c->nr_leaves);
 }
 
 static const struct cpu_policy *policy_of(const struct domain *d)

@@ -41,6 +41,7 @@ const hypercall_fn abi_table_rows[HYPERCALL_COUNT] = {
     [__HYPERVISOR_sched_op] = abi_sched_op,
     [__HYPERVISOR_event_channel_op] = event_channel_op,
     [__HYPERVISOR_physdev_op] = abi_physdev_op,
+    [__HYPERVISOR_hvm_op] = abi_hvm_op,
     [__HYPERVISOR_sysctl] = abi_sysctl,
     [__HYPERVISOR_domctl] = abi_domctl,
     [__HYPERVISOR_xenpmu_op] = xenpmu_op,

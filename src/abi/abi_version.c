@@ -10,19 +10,26 @@
 #include "core/guestmem.h"
 #include "core/host.h"
 #include "core/page.h"
+#include "hvm/hvm.h"
 
 #define VERSION_MAJOR 4
 #define VERSION_MINOR 17
 #define VERSION_EXTRA ".4-wheeler"
 
 /* Guest types the tools may create; the text ends with a blank, as the tools' parser likes it. */
-#define CAPABILITIES "xen-3.0-x86_64 "
+#define CAPABILITIES     "xen-3.0-x86_64 "
+#define CAPABILITIES_HVM CAPABILITIES "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 "
 
 #define FEATURE(f) (1u << (f))
 #define FEATURES_PV                                                                                \
     (FEATURE(XENFEAT_pae_pgdir_above_4gb) | FEATURE(XENFEAT_mmu_pt_update_preserve_ad) |           \
      FEATURE(XENFEAT_highmem_assist) | FEATURE(XENFEAT_gnttab_map_avail_bits) |                    \
      FEATURE(XENFEAT_memory_op_vnode_supported) | FEATURE(XENFEAT_direct_mapped))
+
+#define FEATURES_HVM                                                                               \
+    (FEATURE(XENFEAT_writable_page_tables) | FEATURE(XENFEAT_auto_translated_physmap) |            \
+     FEATURE(XENFEAT_hvm_callback_vector) | FEATURE(XENFEAT_hvm_safe_pvclock) |                    \
+     FEATURE(XENFEAT_memory_op_vnode_supported) | FEATURE(XENFEAT_not_direct_mapped))
 
 STATIC_ASSERT((FEATURES_PV | FEATURE(XENFEAT_dom0)) == 0x228f0, "what PV Linux is known to see");
 STATIC_ASSERT(sizeof(VERSION_EXTRA) <= XEN_EXTRAVERSION_LEN, "fits its field");
@@ -63,7 +70,7 @@ static long put_features(const struct domain *d, u64 arg)
         return -EFAULT;
     if (fi.submap_idx != 0)
         return -EINVAL;
-    fi.submap = FEATURES_PV;
+    fi.submap = d->hvm != NULL ? FEATURES_HVM : FEATURES_PV;
     if (d == domain_hardware)
         fi.submap |= FEATURE(XENFEAT_dom0);
     return GUESTMEM_OUT((struct xen_feature_info *)arg, &fi) ? 0 : -EFAULT;
@@ -89,7 +96,8 @@ long abi_xen_version(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
     case XENVER_compile_info:
         return put_compile_info(arg);
     case XENVER_capabilities:
-        return put_text(arg, CAPABILITIES, sizeof(xen_capabilities_info_t));
+        return put_text(arg, hvm_offered() ? CAPABILITIES_HVM : CAPABILITIES,
+                        sizeof(xen_capabilities_info_t));
     case XENVER_changeset:
         return put_text(arg, BUILD_COMMIT, sizeof(xen_changeset_info_t));
     case XENVER_platform_parameters:

@@ -49,7 +49,7 @@ struct cpu_tables {
 
 static struct cpu_tables cpu_tables[MAX_CPUS];
 static u32 cpus_up;
-static struct idt_gate idt[256] ALIGNED(4096);
+static struct idt_gate idt[256] ALIGNED(4096), idt_no_ist[256] ALIGNED(4096);
 static u64 stub_frames[1]; /* one page of stubs serves 64 CPUs */
 
 STATIC_ASSERT(4096 / STUB_SIZE >= MAX_CPUS, "the stubs fit one page");
@@ -195,6 +195,8 @@ static void idt_init(void)
                  : i == TRAP_DF ? IST_DF
                  : i == TRAP_DB ? IST_DB
                                 : 0;
+        idt_no_ist[i] = *g;
+        idt_no_ist[i].ist = 0;
     }
 }
 
@@ -352,6 +354,13 @@ void cpu_init_this(u32 cpu)
     insn_write_dr7(0x400);
     insn_write_dr6(0xffff0ff0);
     fpu_init_this_cpu();
+}
+
+void cpu_use_ist(bool on)
+{
+    struct table_ptr idtr = {.limit = sizeof(idt) - 1, .base = (u64)(on ? idt : idt_no_ist)};
+
+    __asm__ __volatile__("lidt %0" ::"m"(idtr));
 }
 
 void cpu_load_ldt(u64 base, u32 entries)

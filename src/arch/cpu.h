@@ -31,7 +31,9 @@ struct cpu_info {
     u64 scratch;           /* syscall stub's home for the guest's stack pointer */
     u64 rax, rbx, rdx;     /* the guest's, while the short paths use the registers */
     u64 unused;
-    u64 irq_count; /* interrupts taken, statistics */
+    u64 hole_start; /* addresses a guest pointer must not name: the hypervisor's range, */
+    u64 hole_end;   /* or all of them when its memory is not mapped here (core/guestmem.h) */
+    u64 irq_count;  /* interrupts taken, statistics */
     u64 nmi_count;
     u64 fixup_vector; /* of the last fault of ours that the fix-up table solved; and its code */
     u64 fixup_error;
@@ -115,6 +117,13 @@ u64 cpu_cr4_base(void);
 maddr_t cpu_gdt_page(u32 cpu);
 /* Writes the LDT descriptor of this CPU's GDT page and loads it; entries 0 = null LDT. */
 void cpu_load_ldt(u64 base, u32 entries);
+
+/*
+ * Whether NMI, #MC, #DF and #DB use stacks of their own on this CPU (as after cpu_init_this). Off
+ * while the task register is a hardware-assisted guest's: they stay on the stack they interrupt
+ * then.
+ */
+void cpu_use_ist(bool on);
 
 /* Stops this CPU for ever, interrupts off. */
 NORETURN void cpu_halt_forever(void);

@@ -119,9 +119,14 @@ entry_iret:
     cmpl $0, CI_WORK(%rsp)              /* it could not be delivered: the domain ends */
     je entry_restore                    /* the upcall masked events */
 
+    .globl entry_exit_work
+    .hidden entry_exit_work
+entry_exit_work:
 2:  call upcall_exit_work
-    mov %rsp, %rax                      /* the frame is cpu_info.guest still */
-    jmp entry_return_guest
+    /* The frame is cpu_info.guest still; a hardware-assisted vCPU has another way in. */
+    cmpq $0, CI_CTX(%rsp)
+    jne entry_return_guest
+    jmp upcall_hvm_enter
 
     /* The guest's own iret state is bad: rebuild the frame and let its kind decide. */
 entry_iret_fault:
@@ -136,7 +141,7 @@ FUNC_END(entry_return_guest)
 FUNC(entry_start_guest)
     or $(STACK_SIZE - 1), %rsp
     sub $(CPU_INFO_SIZE - 1), %rsp
-    jmp entry_return_guest
+    jmp entry_exit_work
 FUNC_END(entry_start_guest)
 
 /* bool insn_rdmsr_safe(u32 msr, u64 *val) */

@@ -166,6 +166,21 @@ bool fpu_set_xcr0(struct fpu_state *f, u64 val)
     return true;
 }
 
+void fpu_note_xcr0(struct fpu_state *f)
+{
+    u64 val;
+
+    if (!cpu_features.xsave)
+        return;
+    val = insn_xgetbv(0);
+    if (likely(val == f->xcr0))
+        return;
+    xcr0_of[cpu_id()] = val;
+    if (!fpu_xcr0_valid(val & cpu_features.xcr0_mask))
+        val = XCR0_X87;
+    (void)fpu_set_xcr0(f, val & cpu_features.xcr0_mask);
+}
+
 void fpu_get_legacy(const struct fpu_state *f, void *out)
 {
     const u16 fcw = FCW_RESET;

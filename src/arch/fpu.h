@@ -26,6 +26,11 @@ void fpu_save(struct fpu_state *f);
 void fpu_restore(const struct fpu_state *f);
 /* A guest's xsetbv: false = #GP. Applies at once on this CPU. */
 bool fpu_set_xcr0(struct fpu_state *f, u64 val);
+/*
+ * XCR0 of this CPU as it is becomes the vCPU's: for guests whose every change is not reported. Bits
+ * that are not offered are taken away.
+ */
+void fpu_note_xcr0(struct fpu_state *f);
 /* Is val a value XCR0 may have here? SDM vol. 1, 13.3. */
 bool fpu_xcr0_valid(u64 val);
 

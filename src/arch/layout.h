@@ -21,19 +21,20 @@
 #define L4_SLOT_M2P       256
 #define L4_SLOT_PERDOMAIN 260
 
-#define HV_VIRT_START   0xffff800000000000
-#define HV_VIRT_END     0xffff880000000000 /* first byte that is the guest's again */
-#define M2P_RO_BASE     0xffff800000000000
-#define M2P_RO_END      0xffff804000000000
-#define M2P_RW_BASE     0xffff808000000000
-#define FRAMETABLE_BASE 0xffff810000000000
-#define DEVMAP_BASE     0xffff818000000000
-#define DEVMAP_SIZE     0x0000000040000000 /* 1 GiB of 4 KiB mappings */
-#define PERDOMAIN_BASE  0xffff820000000000
-#define IMAGE_BASE      0xffff828000000000
-#define STACKS_BASE     0xffff828020000000 /* within 2 GiB of the image: stubs jump by rel32 */
-#define DIRECTMAP_BASE  0xffff830000000000
-#define DIRECTMAP_SIZE  0x0000050000000000
+#define CANONICAL_LOW_END 0x0000800000000000 /* first address above the lower half */
+#define HV_VIRT_START     0xffff800000000000
+#define HV_VIRT_END       0xffff880000000000 /* first byte that is the guest's again */
+#define M2P_RO_BASE       0xffff800000000000
+#define M2P_RO_END        0xffff804000000000
+#define M2P_RW_BASE       0xffff808000000000
+#define FRAMETABLE_BASE   0xffff810000000000
+#define DEVMAP_BASE       0xffff818000000000
+#define DEVMAP_SIZE       0x0000000040000000 /* 1 GiB of 4 KiB mappings */
+#define PERDOMAIN_BASE    0xffff820000000000
+#define IMAGE_BASE        0xffff828000000000
+#define STACKS_BASE       0xffff828020000000 /* within 2 GiB of the image: stubs jump by rel32 */
+#define DIRECTMAP_BASE    0xffff830000000000
+#define DIRECTMAP_SIZE    0x0000050000000000
 
 /* Where the boot loader puts the image: physical address of IMAGE_BASE. */
 #define IMAGE_PHYS 0x200000

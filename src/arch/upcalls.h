@@ -26,6 +26,10 @@ bool upcall_nmi(struct cpu_regs *regs);
 /* SYSCALL from ring 3 (assembly; entered from the CPU's stub with guest rsp in scratch). */
 void upcall_syscall_entry(void);
 void upcall_syscall32_entry(void);
+/* The current vCPU is a hardware-assisted one: enters it (assembly, jumped to with the frame at
+ * rsp).
+ */
+void upcall_hvm_enter(void);
 /* A frame for hypervisor page tables after the allocator is up: zeroed, or MFN_INVALID. */
 mfn_t upcall_alloc_table(void);
 /* A further CPU is up and has loaded its tables: run the idle loop, never return. */

@@ -24,6 +24,7 @@
 #include "core/sched_pool.h"
 #include "core/timer.h"
 #include "core/vtime.h"
+#include "hvm/hvm.h"
 #include "pv/pv_mmu.h"
 #include "pv/pv_cpuid.h"
 #include "pv/pv_port.h"
@@ -238,6 +239,7 @@ void main_on_own_stack(void)
     smp_start_all(options_given.maxcpus);
     register_keys();
     pv_cpuid_init();
+    hvm_init();
     build_dom0();
     entry_start_guest();
 }

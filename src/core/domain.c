@@ -191,7 +191,7 @@ static void parts_destroy(struct domain *d)
         if (d->vcpu[i] != NULL)
             vcpu_destroy(d->vcpu[i]);
     sched_domain_fini(d);
-    if (d->pv != NULL)
+    if (d->pv != NULL || d->hvm != NULL)
         d->kind->domain_fini(d);
     if (d->pirq != NULL)
         pirq_domain_fini(d);

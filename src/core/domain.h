@@ -15,6 +15,8 @@
 struct cpu_policy;
 struct evtchn_domain;
 struct grant_table;
+struct hvm_domain;
+struct physmap;
 struct guest_kind;
 struct pirq_domain;
 struct pv_domain;
@@ -64,7 +66,9 @@ struct domain {
     struct grant_table *grants;
     struct pirq_domain *pirq;
     struct sched_domain *sched; /* core/sched_pool.h */
-    struct pv_domain *pv;
+    struct physmap *physmap;    /* core/physmap.h; NULL: not translated */
+    struct pv_domain *pv;       /* one of these, by kind */
+    struct hvm_domain *hvm;
 };
 
 /* Memory map of a guest, BIOS INT 0x15 AX=0xe820 entries as the tools gave them. */
@@ -89,6 +93,11 @@ struct guest_kind {
     void (*inject_nmi)(struct vcpu *v);
     /* Writes `len` bytes at a guest virtual address of v (running or not); false on a fault. */
     bool (*write_guest)(struct vcpu *v, u64 va, const void *src, size_t len);
+    /*
+     * Copies between a buffer and guest virtual addresses of the current vCPU, for kinds whose
+     * memory is not mapped while they call; the number of bytes not copied. NULL for others.
+     */
+    size_t (*copy_guest)(struct vcpu *v, u64 va, void *buf, size_t n, bool out);
     /* One resumable step of teardown: 0 done, -ERESTART again. */
     int (*teardown_step)(struct domain *d);
     /* v->info has changed: copies of the pointer follow. NULL when there are none. */

@@ -14,6 +14,7 @@
 
 #include "base/lib.h"
 #include "core/hypercall.h"
+#include "core/physmap.h"
 #include "pure/ptype.h"
 
 #define ENTRIES_PER_FRAME (PAGE_SIZE / sizeof(grant_entry_v1_t))
@@ -140,8 +141,8 @@ static s16 pin_locked(struct domain *granter, u32 ref, domid_t who, bool write, 
     rc = grantpin_take(p, e, who, write, why);
     if (rc != GNTST_okay)
         return rc;
-    *pg = ptype_port_page(p->frame);
-    if (*pg && ptype_get_page(*pg, granter->id)) {
+    *pg = physmap_get_page(granter, GFN(p->frame), write);
+    if (likely(*pg)) {
         if (!write || !ptype_get_type(*pg, PTYPE_WRITABLE))
             return GNTST_okay;
         *why = "writing, the frame is of another type";

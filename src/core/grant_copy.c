@@ -9,6 +9,7 @@
 #include "core/grant.h"
 #include "core/grant_map.h"
 #include "core/hypercall.h"
+#include "core/physmap.h"
 #include "pure/ptype.h"
 
 /* One end of a copy, referenced. */
@@ -22,8 +23,8 @@ struct copy_side {
 static s16 own_take(struct copy_side *s, u64 frame)
 {
     s->granter = NULL;
-    s->pg = ptype_port_page(frame);
-    if (!s->pg || !ptype_get_page(s->pg, vcpu_current()->domain->id))
+    s->pg = physmap_get_page(vcpu_current()->domain, GFN(frame), s->write);
+    if (!s->pg)
         return (s16)hypercall_refuse(GNTST_bad_page,
                                      "grant_table_op: copy: frame %#lx is not the caller's", frame);
     if (!s->write || !ptype_get_type(s->pg, PTYPE_WRITABLE))

@@ -112,6 +112,28 @@ static ALWAYS_INLINE bool entry_fetch(struct multicall_entry *e,
            entry_read_u64(&guest->args[5], &e->args[5]);
 }
 
+/* For guests whose memory is not mapped here. */
+static NOINLINE long multicall_slow(struct multicall_entry *guest, u32 count)
+{
+    struct multicall_entry e;
+    u32 done;
+
+    for (done = 0; count; count--, guest++) {
+        if (!guestmem_copy_in(&e, guest, sizeof(e)))
+            return -EFAULT;
+        if (multicall_one(&e)) {
+            if (!guestmem_copy_out(guest, &e, sizeof(e)))
+                return -EFAULT;
+            return hypercall_continue(__HYPERVISOR_multicall, (u64)guest, count, 0, 0);
+        }
+        if (!guestmem_copy_out(&guest->result, &e.result, sizeof(e.result)))
+            return -EFAULT;
+        if (++done % PREEMPT_EVERY == 0 && count > 1 && hypercall_preempt())
+            return hypercall_continue(__HYPERVISOR_multicall, (u64)(guest + 1), count - 1, 0, 0);
+    }
+    return 0;
+}
+
 long hypercall_multicall(u64 list, u64 count)
 {
     struct multicall_entry *guest = (struct multicall_entry *)list;
@@ -120,8 +142,8 @@ long hypercall_multicall(u64 list, u64 count)
 
     /* A 32-bit value by the ABI. */
     count = (u32)count;
-    if (unlikely(!guestmem_range_ok(guest, MAX(count, 1u) * sizeof(e))))
-        return -EFAULT;
+    if (unlikely(!guestmem_direct_ok(guest, MAX(count, 1u) * sizeof(e))))
+        return multicall_slow(guest, (u32)count);
     for (done = 0; count; count--, guest++) {
         if (unlikely(!entry_fetch(&e, guest)))
             return -EFAULT;

@@ -105,6 +105,8 @@ static void sched_init_this(void)
     sched_queue[cpu] = &c->queue;
     cpu_info()->vcpu = v;
     cpu_info()->guest_ctx = NULL;
+    cpu_info()->hole_start = CANONICAL_LOW_END;
+    cpu_info()->hole_end = HV_VIRT_END;
     atomic_fetch_or(&sched_idle_mask, (u64)1 << cpu);
     atomic_fetch_or(&sched_online, (u64)1 << cpu);
     sched_pool_online(cpu);

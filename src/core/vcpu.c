@@ -60,7 +60,7 @@ void vcpu_info_release(struct vcpu *v)
 
 static void vcpu_free(struct vcpu *v)
 {
-    if (v->pv)
+    if (v->pv || v->hvm)
         v->domain->kind->vcpu_fini(v);
     vtime_vcpu_fini(v);
     sched_vcpu_fini(v);

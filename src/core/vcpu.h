@@ -14,6 +14,7 @@
 
 struct domain;
 struct sched_vcpu;
+struct hvm_vcpu;
 struct pv_vcpu;
 
 /* Why a vCPU may not run; it is runnable when `pause` is 0. Atomic bits. */
@@ -44,7 +45,8 @@ struct vcpu {
     struct page *info_page;   /* referenced frame behind info when registered, else NULL */
     struct cpu_regs regs;     /* when not running */
     struct fpu_state fpu;
-    struct pv_vcpu *pv; /* PV part; NULL for other kinds */
+    struct pv_vcpu *pv; /* one of these, by kind */
+    struct hvm_vcpu *hvm;
     struct sched_vcpu *sched;
     struct vcpu_time *time; /* run state, areas, timers: core/vtime.c */
     u16 virq_port[24];      /* event port per VIRQ; 0 = unbound */

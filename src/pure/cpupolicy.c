@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which processor does a PV guest see?
+ * Which processor does a guest see?
  *
  * Feature words are the processor's, cut to a list of bits known to work in ring 3 of a PV guest;
  * a bit nobody thought of is hidden. What needs the operating system to own the machine is off the
  * list: page sizes and PGE, PCID, SMEP, SMAP, UMIP, keys, MONITOR, APIC modes, MTRR, counters,
  * virtualization, protected control flow, supervisor states, and for now everything about
  * speculation control. Topology is one CPU of its own package. Leaves not built here do not exist.
+ *
+ * A hardware-assisted guest gets the same and what belongs to owning a machine.
  *
  * A PV guest can also run the instruction itself and then sees the real processor; nothing here
  * relies on the guest believing the policy.
@@ -68,6 +70,28 @@ enum { EAX = CPUPOLICY_EAX, EBX = CPUPOLICY_EBX, ECX = CPUPOLICY_ECX, EDX = CPUP
 /* Leaf 80000021 EAX: no nested data breakpoints, LFENCE serialises, null selector clears base. */
 #define ALLOW_E21_EAX (BIT(0) | BIT(2) | BIT(6))
 
+/* Words of one kind of guest. */
+struct allow {
+    u32 f1d, f1c, f7b, f7c, e1d;
+    bool hvm;
+};
+
+static const struct allow allow_pv = {ALLOW_1_EDX, ALLOW_1_ECX,  ALLOW_7_EBX,
+                                      ALLOW_7_ECX, ALLOW_E1_EDX, false};
+
+/*
+ * A guest that owns its (virtual) machine: besides VME PSE SEP MTRR PGE PSE36; PCID; SMEP INVPCID
+ * SMAP; UMIP; the copies of leaf 1 and 1 GiB pages.
+ */
+#define F1C_X2APIC BIT(21)
+static const struct allow allow_hvm = {ALLOW_1_EDX | BIT(1) | BIT(3) | BIT(11) | BIT(12) | BIT(13) |
+                                           BIT(17),
+                                       ALLOW_1_ECX | BIT(17) | F1C_X2APIC,
+                                       ALLOW_7_EBX | BIT(7) | BIT(10) | BIT(20),
+                                       ALLOW_7_ECX | BIT(2),
+                                       ALLOW_E1_EDX | 0x0183f3ff | BIT(26),
+                                       true};
+
 #define MAX_BASIC 0xdu
 #define MAX_EXT   0x80000021u
 
@@ -122,15 +146,17 @@ static void mask(u32 r[4], u32 a, u32 b, u32 c, u32 d)
     r[EDX] &= d;
 }
 
-static void build_leaf_1(struct cpu_policy *p, const struct host *h)
+static void build_leaf_1(struct cpu_policy *p, const struct host *h, const struct allow *a)
 {
     u32 *r = add(p, h, 1, CPUPOLICY_NO_SUB);
 
     if (!r)
         return;
-    mask(r, ~0u, 0xff00, ALLOW_1_ECX, ALLOW_1_EDX);
+    mask(r, ~0u, 0xff00, a->f1c, a->f1d);
     r[EBX] |= 1u << 16; /* one logical processor, APIC id 0 */
     r[ECX] |= F1C_HYPERVISOR;
+    if (a->hvm) /* emulated, whatever the processor has */
+        r[ECX] |= F1C_X2APIC;
     if (!(r[ECX] & F1C_XSAVE) || h->max < 0xd || !p->xcr0_mask)
         p->xcr0_mask = 0;
     p->xsave = p->xcr0_mask != 0;
@@ -157,7 +183,7 @@ static void build_leaf_4(struct cpu_policy *p, const struct host *h)
     }
 }
 
-static void build_leaf_7(struct cpu_policy *p, const struct host *h)
+static void build_leaf_7(struct cpu_policy *p, const struct host *h, const struct allow *a)
 {
     bool avx = p->xcr0_mask & XCR0_AVX, avx512 = (p->xcr0_mask & XCR0_AVX512) == XCR0_AVX512;
     u32 *r = add(p, h, 7, 0), max;
@@ -165,7 +191,7 @@ static void build_leaf_7(struct cpu_policy *p, const struct host *h)
     if (!r)
         return;
     max = MIN(r[EAX], 1u);
-    mask(r, 0, ALLOW_7_EBX, ALLOW_7_ECX, ALLOW_7_EDX);
+    mask(r, 0, a->f7b, a->f7c, ALLOW_7_EDX);
     r[EAX] = max;
     if (!avx)
         mask(r, ~0u, ~F7B_AVX2, ~F7C_AVX, ~0u);
@@ -207,7 +233,7 @@ static void build_leaf_d(struct cpu_policy *p, const struct host *h)
     }
 }
 
-static void build_ext(struct cpu_policy *p, const struct host *h)
+static void build_ext(struct cpu_policy *p, const struct host *h, const struct allow *a)
 {
     u32 *r, i;
 
@@ -218,7 +244,7 @@ static void build_ext(struct cpu_policy *p, const struct host *h)
         r[EAX] = MIN(h->max_ext, MAX_EXT);
     r = add(p, h, 0x80000001, CPUPOLICY_NO_SUB);
     if (r) {
-        mask(r, ~0u, 0, ALLOW_E1_ECX, ALLOW_E1_EDX);
+        mask(r, ~0u, 0, ALLOW_E1_ECX, a->e1d);
         if (!(p->xcr0_mask & XCR0_AVX))
             r[ECX] &= ~FE1C_AVX;
     }
@@ -238,7 +264,8 @@ static void build_ext(struct cpu_policy *p, const struct host *h)
         mask(r, ALLOW_E21_EAX, 0, 0, 0);
 }
 
-void cpupolicy_pv(struct cpu_policy *p, cpupolicy_host_fn host, void *arg, u64 xcr0_mask)
+static void build(struct cpu_policy *p, const struct allow *a, cpupolicy_host_fn host, void *arg,
+                  u64 xcr0_mask)
 {
     struct host h = {.fn = host, .arg = arg, .max_ext = 0x80000000};
     u32 out[4], *r;
@@ -252,12 +279,23 @@ void cpupolicy_pv(struct cpu_policy *p, cpupolicy_host_fn host, void *arg, u64 x
         h.max = r[EAX];
         r[EAX] = MIN(r[EAX], MAX_BASIC);
     }
-    build_leaf_1(p, &h);
+    p->hvm = a->hvm;
+    build_leaf_1(p, &h, a);
     (void)add(p, &h, 2, CPUPOLICY_NO_SUB);
     build_leaf_4(p, &h);
-    build_leaf_7(p, &h);
+    build_leaf_7(p, &h, a);
     build_leaf_d(p, &h);
-    build_ext(p, &h);
+    build_ext(p, &h, a);
+}
+
+void cpupolicy_pv(struct cpu_policy *p, cpupolicy_host_fn host, void *arg, u64 xcr0_mask)
+{
+    build(p, &allow_pv, host, arg, xcr0_mask);
+}
+
+void cpupolicy_hvm(struct cpu_policy *p, cpupolicy_host_fn host, void *arg, u64 xcr0_mask)
+{
+    build(p, &allow_hvm, host, arg, xcr0_mask);
 }
 
 u32 cpupolicy_xsave_size(const struct cpu_policy *p, u64 xcr0, bool compact)
@@ -319,10 +357,29 @@ static void query_xen(const struct cpupolicy_ctx *ctx, u32 leaf, u32 sub, u32 ou
     case XEN_CPUID_LEAF(3):
         query_xen_tsc(ctx, sub, out);
         break;
+    case XEN_CPUID_LEAF(4):
+        if (!ctx->pv && sub == 0) {
+            out[EAX] = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT;
+            out[EBX] = ctx->vcpu;
+            out[ECX] = ctx->domain;
+        }
+        break;
     case XEN_CPUID_LEAF(5):
         if (ctx->pv && sub == 0)
             out[EBX] = ctx->addr_bits;
         break;
+    }
+}
+
+/* One thread per core, APIC ids two apart, one package (SDM vol. 2, CPUID leaf 0BH). */
+static void query_topology(const struct cpupolicy_ctx *ctx, u32 sub, u32 out[4])
+{
+    out[ECX] = sub & 0xff;
+    out[EDX] = ctx->apic_id;
+    if (sub < 2) {
+        out[EAX] = sub == 0 ? 1 : 8;
+        out[EBX] = sub == 0 ? 1 : ctx->vcpus;
+        out[ECX] |= (sub + 1) << 8;
     }
 }
 
@@ -336,11 +393,19 @@ void cpupolicy_query(const struct cpu_policy *p, const struct cpupolicy_ctx *ctx
         query_xen(ctx, leaf, sub, out);
         return;
     }
+    if (leaf == 0xb && p->hvm) {
+        query_topology(ctx, sub, out);
+        return;
+    }
     l = find(p, leaf, sub);
     if (!l)
         return;
     memcpy(out, l->r, sizeof(l->r));
-    if (leaf == 1 && p->xsave) {
+    if (leaf == 1 && p->hvm) {
+        out[EBX] = (out[EBX] & 0x00ffffff) | ctx->apic_id << 24;
+        out[ECX] |= ctx->osxsave ? F1C_OSXSAVE : 0;
+        out[EDX] &= ctx->apic_off ? ~BIT(9) : ~0u;
+    } else if (leaf == 1 && p->xsave) {
         out[ECX] |= F1C_OSXSAVE; /* Linux wants both before it sets CR4.OSXSAVE */
     } else if (leaf == 0xd && sub == 0) {
         out[EBX] = cpupolicy_xsave_size(p, ctx->xcr0, false);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What CPUID tells a PV guest: built once from the processor's own leaves by lists of what is
+ * What CPUID tells a guest: built once from the processor's own leaves by lists of what is
  * allowed, then asked leaf by leaf. Leaves: Intel SDM vol. 2, CPUID; AMD APM vol. 3, appendix E;
  * the hypervisor's: public header arch-x86/cpuid.h.
  */
@@ -23,7 +23,7 @@ struct cpu_policy_leaf {
 
 struct cpu_policy {
     u32 nr;
-    bool xsave;
+    bool xsave, hvm;
     u64 xcr0_mask; /* XCR0 bits a guest may set */
     struct cpu_policy_leaf leaf[CPUPOLICY_MAX_LEAVES];
 };
@@ -33,6 +33,8 @@ typedef void (*cpupolicy_host_fn)(void *arg, u32 leaf, u32 sub, u32 out[4]);
 
 /* Fills *p for PV guests. xcr0_mask: state components the hypervisor switches; 0 = no XSAVE. */
 void cpupolicy_pv(struct cpu_policy *p, cpupolicy_host_fn host, void *arg, u64 xcr0_mask);
+/* The same for hardware-assisted guests. */
+void cpupolicy_hvm(struct cpu_policy *p, cpupolicy_host_fn host, void *arg, u64 xcr0_mask);
 
 /* What depends on who asks, and when. */
 struct cpupolicy_ctx {
@@ -43,6 +45,8 @@ struct cpupolicy_ctx {
     u32 tsc_khz;
     u32 tsc_mul; /* ns = ((tsc << shift) * mul) >> 32 */
     s8 tsc_shift;
+    u32 apic_id, vcpu, vcpus, domain; /* hardware-assisted guests */
+    bool osxsave, apic_off;           /* theirs: CR4.OSXSAVE; the APIC is disabled */
     u8 addr_bits; /* width of machine addresses; up to 44 keeps guests on grants v1 */
 };
 

@@ -21,6 +21,7 @@ enum lock_rank {
     RANK_DOMAIN,      /* one domain's lifecycle and settings */
     RANK_GRANT,       /* a domain's grant table */
     RANK_MMU,         /* a domain's PV page tables: serialises type changes of its tables */
+    RANK_P2M,         /* a translated domain's physical memory */
     RANK_EVENT,       /* a domain's event ports */
     RANK_PIRQ,        /* physical irq bindings */
     RANK_POOL,        /* CPU pools, promised shares */

@@ -163,6 +163,8 @@ static void pv_switch_in(struct vcpu *v)
     struct domain *old = loaded[cpu_id()];
     u64 cr4 = pv_real_cr4(pv);
 
+    cpu_info()->hole_start = CANONICAL_LOW_END;
+    cpu_info()->hole_end = HV_VIRT_END;
     if (insn_read_cr4() != cr4)
         insn_write_cr4(cr4);
     if (old != v->domain)

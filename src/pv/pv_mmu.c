@@ -16,6 +16,7 @@
 #include "core/console.h"
 #include "core/guestmem.h"
 #include "core/hypercall.h"
+#include "core/physmap.h"
 
 STATIC_ASSERT(PVPT_DOMID_IO == DOMID_IO, "ABI: DOMID_IO");
 STATIC_ASSERT(PVPT_HV_FIRST == L4_SLOT_HV_FIRST && PVPT_HV_LAST == L4_SLOT_HV_LAST, "slots");
@@ -257,11 +258,35 @@ static NOINLINE int update_foreign(struct pvpt_view *w, struct domain *d,
 }
 
 /*
+ * The frames of a translated domain are named by its own numbers, but for requests that say
+ * otherwise. Returns how many requests, from the first on, could be translated; whether a frame may
+ * be mapped is seen later, by its owner.
+ */
+static NOINLINE u32 update_translate(const struct update_call *c, struct mmu_update *u, u32 n)
+{
+    mfn_t mfn;
+    u32 i;
+
+    for (i = 0; i < n; i++) {
+        u32 cmd = (u32)u[i].ptr & 7;
+
+        if (cmd == MMU_PT_UPDATE_NO_TRANSLATE || !(u[i].val & PTE_P))
+            continue;
+        if (!physmap_find(c->frames, GFN((u[i].val & PTE_ADDR) >> PAGE_SHIFT), &mfn)) {
+            hypercall_refuse(0, "mmu_update: d%u has nothing at gfn %#lx", c->frames->id,
+                             (u[i].val & PTE_ADDR) >> PAGE_SHIFT);
+            break;
+        }
+        u[i].val = (u[i].val & ~PTE_ADDR) | mfn_to_maddr(mfn);
+    }
+    return i;
+}
+
+/*
  * Up to n requests of a chunk. *done counts the finished ones; 0, an error of the next one, or
  * -ERESTART: work is left in the next one or in the leftover slot.
  */
-static ALWAYS_INLINE int update_chunk(struct update_call *c, const struct mmu_update *u, u32 n,
-                                      u32 *done)
+static ALWAYS_INLINE int update_chunk(struct update_call *c, struct mmu_update *u, u32 n, u32 *done)
 {
     struct domain *d = c->tables;
     struct page *held = NULL;
@@ -271,8 +296,13 @@ static ALWAYS_INLINE int update_chunk(struct update_call *c, const struct mmu_up
     u32 i;
 
     pv_mmu_view(&w, d, c->frames_id);
-    if (unlikely(c->frames && c->frames != d))
+    if (unlikely(c->frames && c->frames != d)) {
         w.frames_iomem = c->frames->iomem;
+        if (c->frames->physmap != NULL)
+            n = update_translate(c, u, n);
+        if (n == 0)
+            return -EINVAL;
+    }
     lock_acquire(&d->pv->mmu_lock);
     for (i = 0; i < n && !rc; i++) {
         if (held != NULL && u[i].ptr - held_at < PAGE_SIZE && !(u[i].ptr & 7)) {

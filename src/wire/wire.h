@@ -20,6 +20,10 @@
 #include <xen/event_channel.h>
 #include <xen/features.h>
 #include <xen/grant_table.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/hvm_vcpu.h>
+#include <xen/hvm/params.h>
+#include <xen/hvm/save.h>
 #include <xen/memory.h>
 #include <xen/physdev.h>
 #include <xen/platform.h>
@@ -37,5 +41,6 @@ STATIC_ASSERT(sizeof(struct vcpu_guest_context) == 5168, "ABI: vcpu_guest_contex
 STATIC_ASSERT(sizeof(struct mmuext_op) == 24, "ABI: mmuext_op");
 STATIC_ASSERT(sizeof(struct mmu_update) == 16, "ABI: mmu_update");
 STATIC_ASSERT(sizeof(struct multicall_entry) == 64, "ABI: multicall_entry");
+STATIC_ASSERT(sizeof(struct hvm_hw_cpu) == 1032, "ABI: the CPU record of HVM contexts");
 
 #endif
