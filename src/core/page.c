@@ -488,6 +488,38 @@ void page_release_domain(struct domain *d, struct page *pg)
         ptype_put_page(pg);
 }
 
+/* What page_drop_begin said; own CPU only. */
+static struct {
+    u32 stamp;
+    domid_t owner;
+    bool on;
+} ALIGNED(64) dropping[MAX_CPUS];
+
+void page_drop_begin(domid_t owner)
+{
+    u32 cpu = cpu_id();
+
+    dropping[cpu].stamp = smp_flush_clock();
+    dropping[cpu].owner = owner;
+    dropping[cpu].on = true;
+}
+
+void page_drop_end(void)
+{
+    dropping[cpu_id()].on = false;
+}
+
+/* The CPUs that may hold translations the owner made. */
+static u64 known_to_owner(const struct domain *d)
+{
+    const struct cpu_mask dirty = {atomic_load(&d->dirty_cpus.bits)};
+    u32 cpu = cpu_id();
+
+    if (!dropping[cpu].on || dropping[cpu].owner != d->id)
+        return dirty.bits;
+    return smp_flush_filter(dirty, dropping[cpu].stamp).bits;
+}
+
 /*
  * Who used a frame may know it still: the owner's CPUs, whatever it mapped and dropped without a
  * flush, and the hardware domain's, which may have written to it (the stamp says since when not).
@@ -501,7 +533,7 @@ static void flush_before_free(const struct domain *d, const struct page *pg)
                         (struct cpu_mask){atomic_load(&domain_hardware->dirty_cpus.bits)}, pg->aux)
                         .bits;
     if (d != NULL)
-        mask.bits |= atomic_load(&d->dirty_cpus.bits);
+        mask.bits |= known_to_owner(d);
     if (mask.bits != 0)
         smp_flush_tlb(mask, FLUSH_ALL_VA);
 }

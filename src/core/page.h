@@ -77,6 +77,13 @@ void page_assign_domain(struct domain *d, mfn_t mfn, u64 nr);
  * (ptype_put does that through page_free_domain).
  */
 void page_release_domain(struct domain *d, struct page *pg);
+/*
+ * Between the two, on this CPU: every translation by which domain `owner` knew a frame that becomes
+ * free now was out of its tables at the beginning, and no CPU of it can make a new one (the caller
+ * has what keeps them from that). Its CPUs are then flushed once, not for each frame.
+ */
+void page_drop_begin(domid_t owner);
+void page_drop_end(void);
 /* Last reference gone: off the owner's list, accounting, dirty to the allocator. */
 void page_free_domain(struct page *pg);
 /*

@@ -43,6 +43,14 @@ void ptype_port_release(struct page *pg);
 /* Device memory that no guest may write: registers the hypervisor drives itself. */
 bool ptype_port_io_readonly(u64 mfn);
 
+/*
+ * Between the two, what a table that nothing leads to any more maps is let go. All translations of
+ * the table owner's that go now were out of its tables before, so one flush serves all frames that
+ * become free. The owner's mmu lock is held.
+ */
+void ptype_port_drop_begin(const struct page *table);
+void ptype_port_drop_end(void);
+
 /* Writes the hypervisor's 16 entries (slots 256 to 271) of a level 4 table, for its owner. */
 void ptype_port_hv_slots(const struct page *l4, u64 *slots);
 

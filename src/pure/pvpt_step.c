@@ -58,7 +58,9 @@ static int step_down_l1(struct page *pg, const u64 *table, int *budget)
 
     if (*budget < (int)end)
         first = end - (unsigned int)MAX(*budget, 0);
+    ptype_port_drop_begin(pg);
     pvpt_l1_release(table, first, end);
+    ptype_port_drop_end();
     *budget -= (int)(end - first);
     step_move(pg, first);
     return first ? -ERESTART : 0;

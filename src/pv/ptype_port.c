@@ -55,6 +55,16 @@ void ptype_port_release(struct page *pg)
     page_free_domain(pg);
 }
 
+void ptype_port_drop_begin(const struct page *table)
+{
+    page_drop_begin(table->owner);
+}
+
+void ptype_port_drop_end(void)
+{
+    page_drop_end();
+}
+
 void ptype_port_hv_slots(const struct page *l4, u64 *slots)
 {
     const struct domain *d = page_owner(l4);

@@ -35,7 +35,8 @@
 struct toy_cpu {
     u64 writable; /* mapped with the right to write */
     u64 table[4]; /* [level]: as a table of that level, 1 to 3 */
-    u32 flushed;
+    u32 flushed; /* clock of the last flush */
+    u32 flushes;
 };
 
 static struct toy {
@@ -70,6 +71,7 @@ static void toy_flush(unsigned int c)
     toy.cpu[c].writable = 0;
     memset(toy.cpu[c].table, 0, sizeof(toy.cpu[c].table));
     toy.cpu[c].flushed = ++toy.clock;
+    toy.cpu[c].flushes++;
     toy.flushes++;
 }
 
@@ -87,15 +89,45 @@ bool ptype_port_io_readonly(u64 mfn)
     return mfn == TOY_IO_READONLY;
 }
 
-/* The allocator's part: nobody remembers a free frame. */
+static struct {
+    bool on;
+    u16 owner;
+    u32 stamp;
+} toy_dropping;
+
+void ptype_port_drop_begin(const struct page *table)
+{
+    CHECK(!toy_dropping.on);
+    toy_dropping.on = true;
+    toy_dropping.owner = table->owner;
+    toy_dropping.stamp = toy.clock;
+}
+
+void ptype_port_drop_end(void)
+{
+    CHECK(toy_dropping.on);
+    toy_dropping.on = false;
+}
+
+/*
+ * The allocator's part: nobody remembers a free frame. The CPU of a domain that drops a table need
+ * not be flushed twice for it.
+ */
 void ptype_port_release(struct page *pg)
 {
-    unsigned int c;
+    u64 bit = (u64)1 << (pg - toy.page);
+    unsigned int c, i;
 
     CHECK_EQ(pg->count & PAGE_COUNT_MASK, 0);
     CHECK_EQ(pg->type & PTYPE_COUNT_MASK, 0);
-    for (c = 0; c < TOY_DOMS; c++)
-        toy_flush(c);
+    for (c = 0; c < TOY_DOMS; c++) {
+        if (!toy_dropping.on || toy_dropping.owner != pg->owner || c != pg->owner ||
+            toy.cpu[c].flushed <= toy_dropping.stamp)
+            toy_flush(c);
+        CHECK(!(toy.cpu[c].writable & bit));
+        for (i = 0; i < 4; i++)
+            CHECK(!(toy.cpu[c].table[i] & bit));
+    }
     pg->count = 0;
     pg->type = 0;
     pg->owner = PAGE_OWNER_NONE;

@@ -53,6 +53,15 @@ bool ptype_port_io_readonly(u64 mfn)
     return mfn == 0;
 }
 
+void ptype_port_drop_begin(const struct page *table)
+{
+    (void)table;
+}
+
+void ptype_port_drop_end(void)
+{
+}
+
 void ptype_port_hv_slots(const struct page *l4, u64 *slots)
 {
     (void)l4;

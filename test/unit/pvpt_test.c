@@ -291,6 +291,26 @@ TEST(swaps_an_entry)
 }
 
 /* A frame that was writable a moment ago is flushed out of the TLBs that may know it, once. */
+/* Frames given back while a table maps them become free with it, after one flush of their owner. */
+TEST(frees_after_one_flush)
+{
+    u32 before, i;
+
+    toy_init();
+    for (i = 0; i < 8; i++)
+        toy.mem[21][i] = PTE(22 + i, i & 1 ? RW : RO);
+    CHECK_EQ(toy_pin(1, 21, 1, all()), 0);
+    for (i = 0; i < 8; i++)
+        toy_release(22 + i);
+    before = toy.cpu[1].flushes;
+    CHECK_EQ(toy_unpin(1, 21, all()), 0);
+    CHECK_EQ(toy.cpu[1].flushes - before, 1);
+    for (i = 0; i < 8; i++)
+        CHECK_EQ(toy.page[22 + i].owner, PAGE_OWNER_NONE);
+    toy_check();
+    toy_teardown(3);
+}
+
 TEST(type_change_flushes)
 {
     u32 n;
