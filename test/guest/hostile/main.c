@@ -141,8 +141,8 @@ static void timer_from_two(void)
 
 /*
  * An event for user mode, and no stack to deliver it on: the domain ends. It must not go on with
- * its kernel's rights where the user program was. That program's pages are in the kernel's table too,
- * as with most kernels, and it makes a system call that would be a hypercall there.
+ * its kernel's rights where the user program was. That program's pages are in the kernel's table
+ * too, as with most kernels, and it makes a system call that would be a hypercall there.
  */
 extern char user_escape[];
 USER_FN(user_escape)
