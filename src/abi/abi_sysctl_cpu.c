@@ -56,13 +56,14 @@ long abi_sysctl_cpu_featureset(struct xen_sysctl *op)
     struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
     bool hvm =
         f->index == XEN_SYSCTL_cpu_featureset_hvm || f->index == XEN_SYSCTL_cpu_featureset_hvm_max;
-    const struct cpu_policy *p = hvm ? hvm_cpuid_policy() : pv_guest_kind.cpu_policy();
+    const struct cpu_policy *p;
     u32 i, w, n = ARRAY_SIZE(words);
 
     if (f->index > XEN_SYSCTL_cpu_featureset_hvm_max)
         return -EINVAL;
     if (hvm && !hvm_offered())
         return -EOPNOTSUPP;
+    p = hvm ? hvm_cpuid_policy() : pv_guest_kind.cpu_policy();
     for (i = 0; f->features.p != NULL && i < MIN(n, f->nr_features); i++) {
         w = word(p, i);
         if (!GUESTMEM_OUT(f->features.p + i, &w))
