@@ -40,7 +40,7 @@ int pv_debug_get(const struct vcpu *v, u32 reg, u64 *val)
     else if (reg == 7)
         *val = pv->dr7 | DR7_ONES;
     else
-        return -EINVAL;
+        return -ENODEV;
     return 0;
 }
 
@@ -87,11 +87,11 @@ int pv_debug_set(struct vcpu *v, u32 reg, u64 val)
     struct pv_vcpu *pv = v->pv;
 
     reg = unalias(v, reg);
+    if ((reg == 6 || reg == 7) && val >> 32)
+        return -EINVAL;
     if (reg < 4) {
-        if (!pv_canonical(val))
-            return -EINVAL;
         /* Eight bytes is the longest a breakpoint watches. */
-        if (pv_range_is_hv(val, 8))
+        if (!pv_canonical(val) || pv_range_is_hv(val, 8))
             return -EPERM;
         pv->dr[reg] = val;
     } else if (reg == 6) {
@@ -99,7 +99,7 @@ int pv_debug_set(struct vcpu *v, u32 reg, u64 val)
     } else if (reg == 7) {
         return set_dr7(v, val);
     } else {
-        return -EINVAL;
+        return -ENODEV;
     }
     if (v == vcpu_current() && pv->dr7 & DR7_ENABLE)
         load(pv);
@@ -108,12 +108,9 @@ int pv_debug_set(struct vcpu *v, u32 reg, u64 val)
 
 void pv_debug_switch_out(struct vcpu *v)
 {
-    struct pv_vcpu *pv = v->pv;
-
-    if (likely(!(pv->dr7 & DR7_ENABLE)))
-        return;
-    pv->dr6 = insn_read_dr6();
-    insn_write_dr7(DR7_ONES);
+    /* DR6 stays: what a breakpoint of the guest's put there is in pv->dr6 since its #DB. */
+    if (unlikely(v->pv->dr7 & DR7_ENABLE))
+        insn_write_dr7(DR7_ONES);
 }
 
 void pv_debug_switch_in(struct vcpu *v)
@@ -124,11 +121,11 @@ void pv_debug_switch_in(struct vcpu *v)
 
 long pv_set_debugreg(u64 reg, u64 value, u64 a3, u64 a4, u64 a5, u64 a6)
 {
-    int rc = reg < 8 ? pv_debug_set(vcpu_current(), (u32)reg, value) : -EINVAL;
+    int rc = pv_debug_set(vcpu_current(), (u32)reg, value);
 
     (void)a3, (void)a4, (void)a5, (void)a6;
     if (rc)
-        return hypercall_refuse(rc, "set_debugreg: register %lu = %#lx", (unsigned long)reg,
+        return hypercall_refuse(rc, "set_debugreg: register %u = %#lx", (u32)reg,
                                 (unsigned long)value);
     return 0;
 }
@@ -138,7 +135,7 @@ long pv_get_debugreg(u64 reg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
     u64 val = 0;
 
     (void)a2, (void)a3, (void)a4, (void)a5, (void)a6;
-    if (reg >= 8 || pv_debug_get(vcpu_current(), (u32)reg, &val))
-        return hypercall_refuse(-EINVAL, "get_debugreg: register %lu", (unsigned long)reg);
+    if (pv_debug_get(vcpu_current(), (u32)reg, &val))
+        return hypercall_refuse(-ENODEV, "get_debugreg: register %u", (u32)reg);
     return (long)val;
 }

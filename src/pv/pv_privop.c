@@ -27,9 +27,9 @@
 
 u64 pv_real_cr4(const struct pv_vcpu *pv)
 {
-    /* FSGSBASE stays on for all: a switch of vCPU then seldom changes the register. */
-    return cpu_cr4_base() | (cpu_features.fsgsbase ? CR4_FSGSBASE : 0) |
-           (pv->cr4 & (CR4_TSD | CR4_DE));
+    u64 own = CR4_TSD | CR4_DE | (cpu_features.fsgsbase ? CR4_FSGSBASE : 0);
+
+    return cpu_cr4_base() | (pv->cr4 & own);
 }
 
 /* Past the instruction; single-stepping sees it like any other. */
@@ -121,15 +121,20 @@ static bool emulate_cr(struct cpu_regs *regs, const struct x86_insn *in)
 static bool emulate_dr(struct cpu_regs *regs, const struct x86_insn *in)
 {
     u64 *r = pv_insn_reg(regs, in->rm), val;
+    int rc;
 
     if (in->opcode == 0x21) {
-        if (pv_debug_get(vcpu_current(), in->reg, &val))
-            return false;
-        *r = val;
-    } else if (pv_debug_set(vcpu_current(), in->reg, *r)) {
-        return false;
+        rc = pv_debug_get(vcpu_current(), in->reg, &val);
+        if (!rc)
+            *r = val;
+    } else {
+        rc = pv_debug_set(vcpu_current(), in->reg, *r);
     }
-    return done(regs, in->len);
+    if (rc == -ENODEV) {
+        pv_inject(regs, TRAP_UD, 0);
+        return true;
+    }
+    return !rc && done(regs, in->len);
 }
 
 static bool done_edx_eax(struct cpu_regs *regs, u64 val, u32 len)
@@ -264,6 +269,11 @@ bool pv_emulate_privop(struct cpu_regs *regs)
         return done_edx_eax(regs, insn_rdmsr(MSR_KERNEL_GS_BASE), sizeof(op));
     if (!pv_insn_fetch(regs, &in))
         return false;
+    /* None of these may be locked. The processor says so first; QEMU does not. */
+    if (unlikely(in.prefix & X86_PFX_LOCK)) {
+        pv_inject(regs, TRAP_UD, 0);
+        return true;
+    }
     if (in.map == X86_MAP_1)
         return emulate_1(regs, &in);
     return in.map == X86_MAP_0F && pv->kernel_mode && emulate_0f(regs, &in);

@@ -294,7 +294,7 @@ static void guest_debug(struct cpu_regs *regs)
     u64 dr6 = insn_read_dr6();
 
     insn_write_dr6(0xffff0ff0);
-    pv->dr6 = (pv->dr6 & ~0xfull) | dr6;
+    pv->dr6 |= dr6;
     pv_inject(regs, TRAP_DB, 0);
 }
 
