@@ -28,7 +28,7 @@ static bool decode_store(struct cpu_regs *regs, struct store *s, u64 addr)
 
     return pv_insn_fetch(regs, in) && in->mem &&
            ptwrite_decode(in, pv_insn_reg_read(regs, in, in->reg, in->width), &s->w) &&
-           pv_insn_address(regs, in) == addr && (addr & 7) + s->w.width <= 8;
+           pv_insn_address(regs, in) == addr && !(addr & (s->w.width - 1));
 }
 
 /* Registers, flags and RIP after the store: `old` was in memory, `val` is. */
@@ -40,8 +40,8 @@ static void retire(struct cpu_regs *regs, const struct store *s, u64 old, u64 va
         pv_insn_reg_write(regs, &s->in, s->in.reg, s->w.width, old);
     else if (s->w.op == PTWRITE_CMPXCHG && !stored)
         pv_insn_reg_write(regs, &s->in, 0, s->w.width, old);
-    regs->rflags = f & ~RFLAGS_RF;
-    regs->rip += s->in.len;
+    regs->rflags = f;
+    pv_insn_skip(regs, s->in.len);
 }
 
 /* Carries the store out on the entry that holds the operand. Lock held. False: refused. */
@@ -106,8 +106,7 @@ static void retire_quick(struct cpu_regs *regs, const struct ptwrite_quick *q, u
         *pv_insn_gpr(regs, q->reg) = old;
     else if (q->op == PTWRITE_AND)
         regs->rflags = ptwrite_flags(&w, regs->rflags, old & 0xff, val & 0xff, regs->rax);
-    regs->rflags &= ~RFLAGS_RF;
-    regs->rip += q->len;
+    pv_insn_skip(regs, q->len);
 }
 
 /*
@@ -144,6 +143,7 @@ static bool fixup_quick(struct vcpu *v, struct cpu_regs *regs, u64 addr)
     if (unlikely(!slot || rc))
         return false;
     retire_quick(regs, &q, entry >> shift, want >> shift);
+    pv_insn_step(regs);
     return true;
 }
 
@@ -176,6 +176,8 @@ static NOINLINE bool fixup_write(struct vcpu *v, struct cpu_regs *regs, u64 addr
     if (slot)
         ok = perform(v->domain, regs, &s, slot, addr);
     lock_release(l);
+    if (ok)
+        pv_insn_step(regs);
     return ok;
 }
 

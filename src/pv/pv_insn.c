@@ -25,6 +25,14 @@ u64 *pv_insn_gpr(struct cpu_regs *regs, u32 n)
     return (u64 *)regs + slot[n & 15];
 }
 
+#define DR6_BS (1ul << 14)
+
+void pv_insn_trap(struct cpu_regs *regs)
+{
+    pv_current()->dr6 |= DR6_BS;
+    pv_inject(regs, TRAP_DB, 0);
+}
+
 #define DESC_L (1ul << 53) /* 64-bit code */
 
 unsigned int pv_insn_mode(const struct cpu_regs *regs)

@@ -33,6 +33,24 @@ u64 pv_insn_reg_read(struct cpu_regs *regs, const struct x86_insn *in, u8 number
 void pv_insn_reg_write(struct cpu_regs *regs, const struct x86_insn *in, u8 number, u32 width,
                        u64 val);
 
+/* Past an instruction of len bytes that was carried out. */
+static inline void pv_insn_skip(struct cpu_regs *regs, u32 len)
+{
+    regs->rip += len;
+    regs->rflags &= ~RFLAGS_RF;
+}
+
+/*
+ * After everything else about a carried-out instruction: single-stepping sees it like any other.
+ * May build a frame on the guest's stack, so no lock may be held.
+ */
+void pv_insn_trap(struct cpu_regs *regs);
+static inline void pv_insn_step(struct cpu_regs *regs)
+{
+    if (unlikely(regs->rflags & RFLAGS_TF))
+        pv_insn_trap(regs);
+}
+
 /* General register n (0-15) of a frame. */
 u64 *pv_insn_gpr(struct cpu_regs *regs, u32 n);
 

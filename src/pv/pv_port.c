@@ -274,39 +274,39 @@ static void addr_reg_add(u64 *r, u8 asize, u64 delta)
     *r = asize == 2 ? (*r & ~(u64)0xffff) | val : val;
 }
 
-static bool emulate_string(struct cpu_regs *regs, const struct x86_insn *in)
+/* True: the instruction is done. False: a fault was delivered (*fault), or elements are left. */
+static bool emulate_string(struct cpu_regs *regs, const struct x86_insn *in, bool *fault)
 {
     bool rep = in->prefix & (X86_PFX_REP | X86_PFX_REPNE), input = in->opcode < 0x6e;
     u64 *ptr = input ? &regs->rdi : &regs->rsi, left = addr_reg(regs->rcx, in->asize), delta;
     struct string_io s = {.port = (u16)regs->rdx, .size = in->width > 4 ? 4 : in->width};
 
-    if (rep && left == 0) {
-        regs->rip += in->len;
+    if (rep && left == 0)
         return true;
-    }
     s.down = regs->rflags & RFLAGS_DF;
     s.addr = addr_reg(*ptr, in->asize);
     s.count = rep && !s.down ? (u32)MIN(left, STRING_BYTES / s.size) : 1;
+    if (regs->rflags & RFLAGS_TF) /* each element is a step */
+        s.count = 1;
     if (!input && in->seg == X86_SEG_FS)
         s.addr += insn_rdmsr(MSR_FS_BASE);
     else if (!input && in->seg == X86_SEG_GS)
         s.addr += insn_rdmsr(MSR_GS_BASE);
     /* The page fault is what the guest gets; the registers still say how far it came. */
-    if (!(input ? string_in(regs, &s) : string_out(regs, &s)))
-        return true;
+    *fault = !(input ? string_in(regs, &s) : string_out(regs, &s));
+    if (*fault)
+        return false;
     delta = (u64)s.count * s.size;
     addr_reg_add(ptr, in->asize, s.down ? -delta : delta);
     if (rep)
         addr_reg_add(&regs->rcx, in->asize, -(u64)s.count);
-    if (!rep || left == s.count)
-        regs->rip += in->len;
-    return true;
+    return !rep || left == s.count;
 }
 
 bool pv_port_emulate(struct cpu_regs *regs, const struct x86_insn *in)
 {
     struct vcpu *v = vcpu_current();
-    bool imm = in->opcode < 0xe8;
+    bool imm = in->opcode < 0xe8, done = true, fault = false;
     u32 size = in->width > 4 ? 4 : in->width;
     u16 port = (u16)regs->rdx;
 
@@ -314,9 +314,9 @@ bool pv_port_emulate(struct cpu_regs *regs, const struct x86_insn *in)
         port = (u8)in->imm;
     if (!port_allowed(v->pv, port, size))
         return false;
-    if (in->opcode < 0x70)
-        return emulate_string(regs, in);
-    if (in->opcode & 2) {
+    if (in->opcode < 0x70) {
+        done = emulate_string(regs, in, &fault);
+    } else if (in->opcode & 2) {
         pv_port_write(v, port, size,
                       (u32)(size == 4 ? regs->rax : regs->rax & ((1u << (8 * size)) - 1)));
     } else {
@@ -327,6 +327,9 @@ bool pv_port_emulate(struct cpu_regs *regs, const struct x86_insn *in)
         else
             regs->rax = (regs->rax & ~(u64)(size == 1 ? 0xff : 0xffff)) | val;
     }
-    regs->rip += in->len;
+    if (done)
+        pv_insn_skip(regs, in->len);
+    if (!fault)
+        pv_insn_step(regs);
     return true;
 }

@@ -23,8 +23,6 @@
 #define CR4_GUEST_OWN   (CR4_TSD | CR4_DE | CR4_FSGSBASE | CR4_OSXSAVE)
 #define CR4_GUEST_FIXED (CR4_PAE | CR4_MCE | CR4_OSFXSR | CR4_OSXMMEXCPT)
 
-#define DR6_BS (1ul << 14)
-
 u64 pv_real_cr4(const struct pv_vcpu *pv)
 {
     u64 own = CR4_TSD | CR4_DE | (cpu_features.fsgsbase ? CR4_FSGSBASE : 0);
@@ -35,12 +33,8 @@ u64 pv_real_cr4(const struct pv_vcpu *pv)
 /* Past the instruction; single-stepping sees it like any other. */
 static bool done(struct cpu_regs *regs, u32 len)
 {
-    regs->rip += len;
-    regs->rflags &= ~RFLAGS_RF;
-    if (unlikely(regs->rflags & RFLAGS_TF)) {
-        pv_current()->dr6 |= DR6_BS;
-        pv_inject(regs, TRAP_DB, 0);
-    }
+    pv_insn_skip(regs, len);
+    pv_insn_step(regs);
     return true;
 }
 
