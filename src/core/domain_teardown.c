@@ -146,6 +146,8 @@ static int begin(struct domain *d)
     lock_acquire(&d->lock);
     if (d->teardown == NULL) {
         d->state = DOMAIN_DYING;
+        /* Before another caller can take the first step: a frame that came later would stay. */
+        page_domain_close(d);
         atomic_store_release(&d->teardown, t);
         t = NULL;
     }
@@ -154,7 +156,6 @@ static int begin(struct domain *d)
         page_zfree(t->dummy, PAGE_SIZE);
         page_zfree(t, sizeof(*t));
     }
-    page_domain_close(d);
     return 0;
 }
 
