@@ -38,6 +38,7 @@ STEPS = [
     ("image", "make image", 1200, False),
     ("tour", "make run </dev/null", 300, False),
     ("linux", "make linux JOBS='boot iso reboot disk net cpuhotplug' DISK_MIB=64", 1800, False),
+    ("xl", "make linux JOBS='xlinfo xlcreate xldev'", 1800, False),
     ("stress", "make linux JOBS=stress STRESS_SECONDS=30", 600, False),
     ("time", "make linux JOBS=time TIME_SECONDS=30", 300, False),
     ("badinput", "make badinput", 300, False),
