@@ -319,6 +319,7 @@ static NOINLINE int load_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
     h->tsc_aux = (u32)c->msr_tsc_aux;
     h->cr4_allowed = hvm_cpuid_cr4(v);
     h->wait_start = false;
+    (void)atomic_xchg(&h->start, 0u);
     if (c->flags & XEN_X86_FPU_INITIALISED)
         fpu_set_legacy(&v->fpu, c->fpu_regs);
     else

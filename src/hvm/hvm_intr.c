@@ -25,8 +25,7 @@ void hvm_intr_poke(struct vcpu *v)
 static void wake(struct vcpu *v)
 {
     hvm_intr_poke(v);
-    if (v != vcpu_current())
-        vcpu_unblock(v);
+    vcpu_unblock(v); /* also the current one: it may just have halted */
     if (READ_ONCE(v->running) && READ_ONCE(v->cpu) != cpu_id())
         cpu_kick_work(READ_ONCE(v->cpu), WORK_EXIT);
 }

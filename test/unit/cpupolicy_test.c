@@ -277,3 +277,61 @@ TEST(hypervisor_leaves)
     cpupolicy_query(&p, &hvm, 0x40000002, 0, out);
     CHECK_EQ(out[ECX], 0);
 }
+
+/* A guest that owns its machine: on the processor that has everything, what stays hidden. */
+TEST(hardware_assisted_hides)
+{
+    static const struct cpu_policy_leaf none[] = {END};
+    static const struct cpu_policy_leaf few[] = {
+        {0, ANY, {0xd, 0, 0, 0}}, {0x80000000, ANY, {0x80000021, 0, 0, 0}}, END};
+    struct model all = {few, true}, nothing = {none, false};
+    struct cpu_policy p;
+
+    cpupolicy_hvm(&p, model_leaf, &all, 7);
+    CHECK(p.hvm);
+    CHECK(cpupolicy_has(&p, 1, CPUPOLICY_EDX, 13));          /* PGE */
+    CHECK(cpupolicy_has(&p, 1, CPUPOLICY_EDX, 12));          /* MTRR */
+    CHECK(cpupolicy_has(&p, 7, CPUPOLICY_EBX, 7));           /* SMEP */
+    CHECK(cpupolicy_has(&p, 0x80000001, CPUPOLICY_EDX, 26)); /* 1 GiB pages */
+    CHECK(!cpupolicy_has(&p, 1, CPUPOLICY_ECX, 3));          /* MONITOR */
+    CHECK(!cpupolicy_has(&p, 1, CPUPOLICY_ECX, 5));          /* VMX */
+    CHECK(!cpupolicy_has(&p, 1, CPUPOLICY_ECX, 24));         /* TSC deadline */
+    CHECK(!cpupolicy_has(&p, 7, CPUPOLICY_ECX, 3));          /* PKU */
+    CHECK(!cpupolicy_has(&p, 7, CPUPOLICY_ECX, 7));          /* shadow stacks */
+    CHECK(!cpupolicy_has(&p, 7, CPUPOLICY_ECX, 16));         /* five levels */
+    CHECK(!cpupolicy_has(&p, 0x80000001, CPUPOLICY_ECX, 2)); /* SVM */
+    cpupolicy_pv(&p, model_leaf, &all, 7);
+    CHECK(!p.hvm);
+    CHECK(!cpupolicy_has(&p, 1, CPUPOLICY_EDX, 13));
+    CHECK(!cpupolicy_has(&p, 1, CPUPOLICY_ECX, 21));
+    cpupolicy_hvm(&p, model_leaf, &nothing, 0);
+    CHECK_EQ(p.xsave, false);
+}
+
+TEST(hardware_assisted_vcpu)
+{
+    struct model m = {amd_like, false};
+    struct cpupolicy_ctx ctx = {.apic_id = 6, .vcpu = 3, .vcpus = 4, .domain = 77, .xcr0 = 1};
+    struct cpu_policy p;
+    u32 r[4];
+
+    cpupolicy_hvm(&p, model_leaf, &m, 7);
+    cpupolicy_query(&p, &ctx, 1, 0, r);
+    CHECK_EQ(r[CPUPOLICY_EBX] >> 24, 6);
+    CHECK(!(r[CPUPOLICY_ECX] >> 27 & 1));
+    CHECK(r[CPUPOLICY_ECX] >> 21 & 1); /* x2APIC is emulated */
+    CHECK(r[CPUPOLICY_EDX] >> 9 & 1);
+    ctx.osxsave = ctx.apic_off = true;
+    cpupolicy_query(&p, &ctx, 1, 0, r);
+    CHECK(r[CPUPOLICY_ECX] >> 27 & 1);
+    CHECK(!(r[CPUPOLICY_EDX] >> 9 & 1));
+    cpupolicy_query(&p, &ctx, 0xb, 1, r);
+    CHECK_EQ(r[CPUPOLICY_EBX], 4);
+    CHECK_EQ(r[CPUPOLICY_EDX], 6);
+    cpupolicy_query(&p, &ctx, 0x40000004, 0, r);
+    CHECK_EQ(r[CPUPOLICY_EAX], 0x18);
+    CHECK_EQ(r[CPUPOLICY_EBX], 3);
+    CHECK_EQ(r[CPUPOLICY_ECX], 77);
+    cpupolicy_query(&p, &ctx, 0x40000005, 0, r);
+    CHECK_EQ(r[CPUPOLICY_EBX], 0); /* PV only */
+}
