@@ -225,6 +225,10 @@ static long set_iobitmap(u64 arg)
         return -EFAULT;
     if (op.nr_ports > 65536)
         return hypercall_refuse(-EINVAL, "physdev_op: set_iobitmap of %u ports", op.nr_ports);
+    if (op.nr_ports && (!pv_canonical((u64)op.bitmap.p) ||
+                        pv_range_is_hv((u64)op.bitmap.p, (op.nr_ports + 7) / 8)))
+        return hypercall_refuse(-EINVAL, "physdev_op: set_iobitmap at %p",
+                                (const void *)op.bitmap.p);
     pv_current()->iobitmap = op.bitmap.p;
     pv_current()->iobitmap_ports = op.nr_ports;
     return 0;

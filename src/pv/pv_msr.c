@@ -163,13 +163,12 @@ static bool write_known(u32 msr, u64 val)
         insn_wrmsr(MSR_TSC_AUX, val);
         return true;
     case MSR_EFER:
-    case MSR_PAT:
-    case MSR_APIC_BASE:
     case MSR_MISC_ENABLE: /* what is there may be written back */
         return read_known(msr, &now) && now == val;
     case MSR_UCODE_REV:
     case MSR_DEBUGCTL:
         return val == 0;
+    case MSR_MCG_CAP:
     case MSR_MCG_STATUS:
     case MSR_MC_FIRST ... MSR_MC_LAST:
         return true;

@@ -130,6 +130,8 @@ static u8 read_byte(struct vcpu *v, u16 port)
         return (u8)d->pv->cmos_index;
     if (d->privileged && port == PORT_CMOS_DATA)
         return cmos_read((u8)d->pv->cmos_index);
+    if (d->privileged && (port & ~3u) == PORT_PCI_ADDR)
+        return (u8)(v->pv->pci_cf8 >> (port & 3) * 8);
     return 0xff;
 }
 
@@ -220,6 +222,19 @@ struct string_io {
     bool down; /* DF */
 };
 
+/* Delivers the fault of a round's memory: an element may hang over into the next page. */
+static void string_fault(struct cpu_regs *regs, const struct string_io *s, u32 error)
+{
+    u64 next = (s->addr | ~PAGE_MASK) + 1, first = next - s->addr;
+    u8 buf[8];
+
+    if (first < s->size && guestmem_copy_in(buf, (const void *)s->addr, first) &&
+        (!error || guestmem_copy_out((void *)s->addr, buf, first)))
+        pv_inject_pf(regs, next, error);
+    else
+        pv_inject_pf(regs, s->addr, error);
+}
+
 static bool string_in(struct cpu_regs *regs, const struct string_io *s)
 {
     struct vcpu *v = vcpu_current();
@@ -229,7 +244,7 @@ static bool string_in(struct cpu_regs *regs, const struct string_io *s)
     /* A device's data is gone once read: see first that there is a place for it. */
     if (!guestmem_copy_in(buf, (const void *)s->addr, n) ||
         !guestmem_copy_out((void *)s->addr, buf, n)) {
-        pv_inject_pf(regs, s->addr, PFEC_WRITE);
+        string_fault(regs, s, PFEC_WRITE);
         return false;
     }
     for (i = 0; i < s->count; i++) {
@@ -237,7 +252,7 @@ static bool string_in(struct cpu_regs *regs, const struct string_io *s)
         memcpy(buf + i * s->size, &val, s->size);
     }
     if (!guestmem_copy_out((void *)s->addr, buf, n)) {
-        pv_inject_pf(regs, s->addr, PFEC_WRITE);
+        string_fault(regs, s, PFEC_WRITE);
         return false;
     }
     return true;
@@ -250,7 +265,7 @@ static bool string_out(struct cpu_regs *regs, const struct string_io *s)
     u32 i, val;
 
     if (!guestmem_copy_in(buf, (const void *)s->addr, s->count * s->size)) {
-        pv_inject_pf(regs, s->addr, 0);
+        string_fault(regs, s, 0);
         return false;
     }
     for (i = 0; i < s->count; i++) {
@@ -279,19 +294,27 @@ static bool emulate_string(struct cpu_regs *regs, const struct x86_insn *in, boo
 {
     bool rep = in->prefix & (X86_PFX_REP | X86_PFX_REPNE), input = in->opcode < 0x6e;
     u64 *ptr = input ? &regs->rdi : &regs->rsi, left = addr_reg(regs->rcx, in->asize), delta;
+    u32 room;
     struct string_io s = {.port = (u16)regs->rdx, .size = in->width > 4 ? 4 : in->width};
 
     if (rep && left == 0)
         return true;
     s.down = regs->rflags & RFLAGS_DF;
     s.addr = addr_reg(*ptr, in->asize);
-    s.count = rep && !s.down ? (u32)MIN(left, STRING_BYTES / s.size) : 1;
-    if (regs->rflags & RFLAGS_TF) /* each element is a step */
-        s.count = 1;
     if (!input && in->seg == X86_SEG_FS)
         s.addr += insn_rdmsr(MSR_FS_BASE);
     else if (!input && in->seg == X86_SEG_GS)
         s.addr += insn_rdmsr(MSR_GS_BASE);
+    /* A round ends with its page, so that what comes before a bad one is done. */
+    room = (u32)(PAGE_SIZE - (s.addr & ~PAGE_MASK));
+    s.count = rep && !s.down ? (u32)MIN(left, MIN(STRING_BYTES, room) / s.size) : 1;
+    if (!s.count || regs->rflags & RFLAGS_TF) /* each element is a step */
+        s.count = 1;
+    if (!pv_canonical(s.addr) || pv_range_is_hv(s.addr, s.size)) {
+        *fault = true;
+        pv_inject(regs, TRAP_GP, 0);
+        return false;
+    }
     /* The page fault is what the guest gets; the registers still say how far it came. */
     *fault = !(input ? string_in(regs, &s) : string_out(regs, &s));
     if (*fault)

@@ -16,6 +16,7 @@
 #include "pv/pv_cpuid.h"
 #include "pv/pv_debug.h"
 #include "pv/pv_insn.h"
+#include "pv/pv_mmu.h"
 #include "pv/pv_msr.h"
 #include "pv/pv_port.h"
 
@@ -60,10 +61,12 @@ static bool read_cr(u8 nr, u64 *val)
     }
 }
 
-/* Only TS is the guest's; other changes are ignored as long as paging and protection stay on. */
+/* Only TS is the guest's. */
 static bool write_cr0(u64 val)
 {
-    if ((val & (CR0_PE | CR0_PG)) != (CR0_PE | CR0_PG))
+    u64 now;
+
+    if (!read_cr(0, &now) || (val ^ now) & ~CR0_TS)
         return false;
     return pv_fpu_taskswitch(!!(val & CR0_TS), 0, 0, 0, 0, 0) == 0;
 }
@@ -93,9 +96,23 @@ static bool write_cr(u8 nr, u64 val)
     case 4:
         write_cr4(val);
         return true;
-    default: /* CR3 goes by hypercall */
+    default:
         return false;
     }
+}
+
+/* As MMUEXT_NEW_BASEPTR. A table that takes longer to check is come back to by the instruction. */
+static bool write_cr3(struct cpu_regs *regs, u64 val, u32 len)
+{
+    u64 mfn = val >> PAGE_SHIFT;
+    int budget = PV_MMU_BUDGET, rc;
+
+    if (!mfn || mfn >= page_max_mfn)
+        return false;
+    rc = pv_mmu_load_cr3(vcpu_current(), MFN(mfn), false, &budget);
+    if (rc == -ERESTART)
+        return true;
+    return !rc && done(regs, len);
 }
 
 static bool emulate_cr(struct cpu_regs *regs, const struct x86_insn *in)
@@ -106,6 +123,8 @@ static bool emulate_cr(struct cpu_regs *regs, const struct x86_insn *in)
         if (!read_cr(in->reg, &val))
             return false;
         *r = val;
+    } else if (in->reg == 3) {
+        return write_cr3(regs, *r, in->len);
     } else if (!write_cr(in->reg, *r)) {
         return false;
     }
@@ -168,6 +187,10 @@ static bool emulate_xsetbv(struct cpu_regs *regs, u32 len)
 {
     u64 val = (u32)regs->rax | regs->rdx << 32;
 
+    if (!(pv_current()->cr4 & CR4_OSXSAVE)) {
+        pv_inject(regs, TRAP_UD, 0);
+        return true;
+    }
     if ((u32)regs->rcx != 0 || !cpu_features.xsave || !fpu_set_xcr0(&vcpu_current()->fpu, val))
         return false;
     return done(regs, len);
@@ -210,7 +233,6 @@ static bool emulate_0f(struct cpu_regs *regs, const struct x86_insn *in)
         return emulate_0f01(regs, in);
     case 0x06: /* clts */
         return pv_fpu_taskswitch(0, 0, 0, 0, 0, 0) == 0 && done(regs, in->len);
-    case 0x08: /* invd: must not lose data, so it is wbinvd */
     case 0x09:
         return emulate_wbinvd(regs, in->len);
     case 0x20:
@@ -264,7 +286,7 @@ bool pv_emulate_privop(struct cpu_regs *regs)
     if (!pv_insn_fetch(regs, &in))
         return false;
     /* None of these may be locked. The processor says so first; QEMU does not. */
-    if (unlikely(in.prefix & X86_PFX_LOCK)) {
+    if (unlikely(in.prefix & X86_PFX_LOCK && (in.map != X86_MAP_1 || in.opcode < 0xf0))) {
         pv_inject(regs, TRAP_UD, 0);
         return true;
     }
