@@ -7,7 +7,7 @@ import shutil
 
 import vm
 
-TIMEOUT = 900
+TIMEOUT = 1200
 VARIANTS = {"up": {}, "smp": {}, "nosvm": {"cpu": "max,-svm"}}
 QUICK = ["smp"]
 RUNS = [r"PVH the guest ticks", r"GUEST up .* xen/PVH cpus=\d uuid=[0-9a-f]{8}-",
