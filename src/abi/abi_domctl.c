@@ -144,6 +144,12 @@ static long reply(u64 arg, const struct xen_domctl *op)
     return GUESTMEM_OUT((struct xen_domctl *)arg, op) ? 0 : -EFAULT;
 }
 
+/* Without a line: what the tools ask to learn that it is so. */
+static bool expected_error(const struct xen_domctl *op)
+{
+    return op->cmd == XEN_DOMCTL_shadow_op && op->u.shadow_op.op == XEN_DOMCTL_SHADOW_OP_OFF;
+}
+
 static long for_domain(const struct domctl_row *row, struct xen_domctl *op, u64 arg)
 {
     struct domain *d = domain_get(op->domain);
@@ -173,7 +179,7 @@ long abi_domctl(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
     if (!vcpu_current()->domain->privileged)
         return -EPERM;
     if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
+        return hypercall_refuse(-EFAULT, "domctl: no request can be read at %#lx", arg);
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return hypercall_refuse(-EACCES, "domctl: interface version %#x, not %#x",
                                 op.interface_version, XEN_DOMCTL_INTERFACE_VERSION);
@@ -183,5 +189,8 @@ long abi_domctl(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
     }
     if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd].fn == NULL)
         return hypercall_refuse(-ENOSYS, "domctl: %u for d%u", op.cmd, op.domain);
-    return for_domain(&rows[op.cmd], &op, arg);
+    hypercall_reason_forget();
+    rc = for_domain(&rows[op.cmd], &op, arg);
+    return rc < 0 && !expected_error(&op) ? hypercall_refuse_rest(rc, "domctl", op.cmd, op.domain)
+                                          : rc;
 }

@@ -187,6 +187,9 @@ long abi_domctl_settscinfo(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_tsc_info *t = &op->u.tsc_info;
 
+    if (t->tsc_mode > TSC_MODE_NATIVE)
+        return hypercall_refuse(-EINVAL, "domctl: settscinfo: mode %u of d%u is unknown",
+                                t->tsc_mode, d->id);
     if (t->tsc_mode != TSC_MODE_DEFAULT && t->tsc_mode != TSC_MODE_NATIVE)
         return hypercall_refuse(-EOPNOTSUPP, "domctl: settscinfo: mode %u of d%u is not offered",
                                 t->tsc_mode, d->id);

@@ -205,11 +205,15 @@ long abi_event_channel_op(u64 cmd, u64 arg)
     };
     long rc;
 
-    if (cmd >= ARRAY_SIZE(ops) || ops[cmd] == NULL)
+    /* Kernels ask for the FIFO at every start, and do without. */
+    if (cmd >= EVTCHNOP_init_control && cmd <= EVTCHNOP_set_priority)
         return -ENOSYS;
+    if (cmd >= ARRAY_SIZE(ops) || ops[cmd] == NULL)
+        return hypercall_refuse(-ENOSYS, "event_channel_op %lu: there is none", (unsigned long)cmd);
+    hypercall_reason_forget();
     rc = ops[cmd](arg);
     /* Tools look for the end of a table by -EINVAL from status: no news. */
     if (rc < 0 && cmd != EVTCHNOP_status)
-        return hypercall_refuse(rc, "event_channel_op %lu: error %ld", (unsigned long)cmd, -rc);
+        return hypercall_refuse_rest(rc, "event_channel_op", (u64)cmd, vcpu_current()->domain->id);
     return rc;
 }

@@ -62,8 +62,10 @@ static long reservation_add(const struct reservation *r)
     for (i = r->start; i < r->nr; i++) {
         if (i > r->start && (i - r->start) % step == 0 && hypercall_preempt())
             return reservation_continue(r, i);
-        if (populate && !GUESTMEM_IN(&pfn, r->list + i))
+        if (populate && !GUESTMEM_IN(&pfn, r->list + i)) {
+            hypercall_refuse(0, "memory_op: populate_physmap: no number at %p", (void *)r->list);
             break;
+        }
         mfn = page_alloc_domain(r->d, r->order, r->addr_bits);
         if (mfn_eq(mfn, MFN_INVALID)) {
             hypercall_refuse(0, "memory_op: d%u has %lu of %lu pages, no extent of order %u",
@@ -144,12 +146,17 @@ static long reservation_op(u32 op, u64 start, u64 arg)
     struct reservation r = {.op = op, .arg = arg, .start = start};
     long rc;
 
-    if (!GUESTMEM_IN(&req, (const void *)arg))
+    if (!GUESTMEM_IN(&req, (const void *)arg)) {
+        hypercall_refuse(0, "memory_op %u: no request can be read at %#lx", op, arg);
         return (long)start;
+    }
     /* The ABI has no errno for a size that is not served: nothing (more) was done. */
     if (req.nr_extents > EXTENTS_MAX || req.extent_order > EXTENT_ORDER_MAX ||
-        start > req.nr_extents)
+        start > req.nr_extents) {
+        hypercall_refuse(0, "memory_op %u: %lu extents of order %u", op,
+                         (unsigned long)req.nr_extents, req.extent_order);
         return (long)start;
+    }
     r.list = req.extent_start.p;
     r.nr = req.nr_extents;
     r.order = req.extent_order;
@@ -294,7 +301,7 @@ static long simple_op(u32 op, u64 arg)
             return -EFAULT;
         return hypercall_refuse(refusals[i].err, "memory_op: %u is not served", op);
     }
-    return -ENOSYS;
+    return hypercall_refuse(-ENOSYS, "memory_op: %u is unknown", op);
 }
 
 long abi_memory_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)

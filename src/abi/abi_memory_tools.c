@@ -117,7 +117,9 @@ static long acquire_frames(struct domain *d, const struct xen_mem_acquire_resour
     long rc;
 
     if (r->frame >= max || r->nr_frames > max - r->frame)
-        return -EINVAL;
+        return hypercall_refuse(-EINVAL, "memory_op: acquire_resource: frames %lu to %lu of d%u",
+                                (unsigned long)r->frame, (unsigned long)r->frame + r->nr_frames,
+                                d->id);
     rc = grant_grow(d, (u32)r->frame + r->nr_frames);
     for (i = 0; !rc && i < r->nr_frames; i++) {
         mfn = grant_frame(d, (u32)r->frame + i).v;

@@ -221,14 +221,20 @@ long abi_sysctl(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
     if (!vcpu_current()->domain->privileged)
         return -EPERM;
     if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
+        return hypercall_refuse(-EFAULT, "sysctl: no request can be read at %#lx", arg);
     if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
         return hypercall_refuse(-EACCES, "sysctl: interface version %#x, not %#x",
                                 op.interface_version, XEN_SYSCTL_INTERFACE_VERSION);
     if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd].fn == NULL)
         return hypercall_refuse(-ENOSYS, "sysctl: %u", op.cmd);
+    hypercall_reason_forget();
     rc = rows[op.cmd].fn(&op);
-    if (rc == 0 && rows[op.cmd].flags & CONTROL_REPLY && !GUESTMEM_OUT((void *)arg, &op))
+    /* The tools walk the list of pools to this end. */
+    if (rc == -ENOENT && op.cmd == XEN_SYSCTL_cpupool_op)
+        return rc;
+    if (rc < 0)
+        return hypercall_refuse_rest(rc, "sysctl", op.cmd, vcpu_current()->domain->id);
+    if (rows[op.cmd].flags & CONTROL_REPLY && !GUESTMEM_OUT((void *)arg, &op))
         return -EFAULT;
     return rc;
 }

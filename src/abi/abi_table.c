@@ -28,6 +28,13 @@ static long xenpmu_op(u64 op, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
     return -EOPNOTSUPP;
 }
 
+/* No security labels: the tools ask for one at each step, and go on. */
+static long xsm_op(u64 op, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
+{
+    (void)op, (void)a2, (void)a3, (void)a4, (void)a5, (void)a6;
+    return -ENOSYS;
+}
+
 const hypercall_fn abi_table_rows[HYPERCALL_COUNT] = {
     [__HYPERVISOR_platform_op] = abi_platform_op,
     [__HYPERVISOR_memory_op] = abi_memory_op,
@@ -39,6 +46,7 @@ const hypercall_fn abi_table_rows[HYPERCALL_COUNT] = {
     [__HYPERVISOR_vm_assist] = abi_vm_assist,
     [__HYPERVISOR_vcpu_op] = abi_vcpu_op,
     [__HYPERVISOR_sched_op] = abi_sched_op,
+    [__HYPERVISOR_xsm_op] = xsm_op,
     [__HYPERVISOR_event_channel_op] = event_channel_op,
     [__HYPERVISOR_physdev_op] = abi_physdev_op,
     [__HYPERVISOR_hvm_op] = abi_hvm_op,

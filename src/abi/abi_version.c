@@ -115,6 +115,6 @@ long abi_xen_version(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
     case XENVER_build_id:
         return d->privileged ? -ENODATA : -EPERM;
     default:
-        return -ENOSYS;
+        return hypercall_refuse(-ENOSYS, "xen_version: %u is unknown", (u32)cmd);
     }
 }

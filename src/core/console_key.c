@@ -231,10 +231,12 @@ static void key_grants(void)
 
 static void key_memory(void)
 {
-    u64 total = page_total_count(), left = page_free_count();
+    u64 total = page_total_count(), left = page_free_count(), objects, pages;
 
+    page_small_count(&objects, &pages);
     log_msg(LOG_ERR, "RAM: %lu MiB in %lu pages, %lu free, highest frame %lx", total >> 8, total,
             left, page_max_mfn);
+    log_msg(LOG_ERR, "small objects: %lu in %lu pages", objects, pages);
 }
 
 /* A vCPU's registers: at the stack's top when it is what this CPU interrupted, else stopped. */

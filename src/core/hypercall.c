@@ -27,6 +27,11 @@ struct multicall_state {
 } ALIGNED(64);
 static struct multicall_state multicall_state[MAX_CPUS];
 
+/* Has the call in progress on this CPU said why it refuses? */
+static struct {
+    bool yes;
+} ALIGNED(64) reason_given[MAX_CPUS];
+
 static ALWAYS_INLINE hypercall_fn find_row(u64 nr)
 {
     hypercall_fn fn;
@@ -43,7 +48,7 @@ void hypercall_dispatch(struct cpu_regs *regs)
     hypercall_fn fn = find_row((u32)regs->rax);
 
     if (unlikely(!fn)) {
-        regs->rax = (u64)-ENOSYS;
+        regs->rax = (u64)hypercall_refuse(-ENOSYS, "hypercall %u: there is none", (u32)regs->rax);
         return;
     }
     regs->rax = (u64)fn(regs->rdi, regs->rsi, regs->rdx, regs->r10, regs->r8, regs->r9);
@@ -120,7 +125,8 @@ static NOINLINE long multicall_slow(struct multicall_entry *guest, u32 count)
 
     for (done = 0; count; count--, guest++) {
         if (!guestmem_copy_in(&e, guest, sizeof(e)))
-            return -EFAULT;
+            return hypercall_refuse(-EFAULT, "multicall: no entry at %p, %u left", (void *)guest,
+                                    count);
         if (multicall_one(&e)) {
             if (!guestmem_copy_out(guest, &e, sizeof(e)))
                 return -EFAULT;
@@ -166,6 +172,7 @@ long hypercall_refuse(long err, const char *f, ...)
     char prefix[32];
     va_list ap;
 
+    reason_given[cpu_id()].yes = true;
     if (!console_guest_allows(LOG_WARN))
         return err;
     fmt_snprintf(prefix, sizeof(prefix), "d%uv%u ", v->domain->id, v->id);
@@ -173,4 +180,41 @@ long hypercall_refuse(long err, const char *f, ...)
     console_vprint(prefix, f, ap);
     va_end(ap);
     return err;
+}
+
+void hypercall_reason_forget(void)
+{
+    reason_given[cpu_id()].yes = false;
+}
+
+static const char *error_text(long err)
+{
+    switch (err) {
+    case -EPERM:
+    case -EACCES:
+        return "not allowed";
+    case -ESRCH:
+        return "no such domain or vCPU";
+    case -EFAULT:
+        return "a pointer leads nowhere";
+    case -ENOMEM:
+        return "out of memory";
+    case -EINVAL:
+        return "an argument is out of range or does not fit the state";
+    case -E2BIG:
+        return "a count is too large";
+    case -ENOSYS:
+    case -EOPNOTSUPP:
+        return "not offered";
+    default:
+        return "refused";
+    }
+}
+
+long hypercall_refuse_rest(long err, const char *what, u64 op, domid_t dom)
+{
+    if (reason_given[cpu_id()].yes)
+        return err;
+    return hypercall_refuse(err, "%s %lu for d%u: %s (error %ld)", what, op, dom, error_text(err),
+                            -err);
 }

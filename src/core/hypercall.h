@@ -31,6 +31,14 @@ bool hypercall_preempt(void);
  */
 long hypercall_refuse(long err, const char *f, ...) PRINTF_LIKE(2, 3);
 
+/*
+ * The line for a handler's error at the edge of a family of calls, where `what` is the operation:
+ * the error in words, unless a reason was given since hypercall_reason_forget() on this CPU.
+ * Returns err.
+ */
+void hypercall_reason_forget(void);
+long hypercall_refuse_rest(long err, const char *what, u64 op, domid_t dom);
+
 /* PV entry: executes number nr for the current vCPU with the arguments in regs, result in rax. */
 struct cpu_regs;
 void hypercall_dispatch(struct cpu_regs *regs);

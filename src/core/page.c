@@ -331,6 +331,14 @@ void page_zfree(void *p, size_t size)
     BUG_ON(rc != 0);
 }
 
+void page_small_count(u64 *objects, u64 *pages)
+{
+    lock_acquire(&heap_lock);
+    *objects = slab_object_count(&slab);
+    *pages = slab_page_count(&slab);
+    lock_release(&heap_lock);
+}
+
 struct domain *page_owner(const struct page *pg)
 {
     return domain_lookup(READ_ONCE(pg->owner));
