@@ -70,6 +70,14 @@ class Context:
         self.work = os.path.dirname(stage)
         self.data = {}
 
+    def tool(self, name):
+        """Put a program made of test/linux/tool/NAME.c onto the job disk (raw hypercalls)."""
+        source = os.path.join(JOBS, "tool")
+        subprocess.run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
+                        "-D__XEN_TOOLS__", "-D__XEN_INTERFACE_VERSION__=0x00041100",
+                        "-o", os.path.join(self.stage, name), os.path.join(source, name + ".c"),
+                        os.path.join(source, "hcall.c")], check=True)
+
     def lines(self):
         return [text for _, text in self.vm.lines]
 

@@ -39,11 +39,13 @@ STEPS = [
     ("tour", "make run </dev/null", 300, False),
     ("linux", "make linux JOBS='boot iso reboot disk net cpuhotplug' DISK_MIB=64", 1800, False),
     ("xl", "make linux JOBS='xlinfo xlcreate xldev'", 1800, False),
+    ("control", "make linux JOBS='churn xlbad'", 600, False),
     ("stress", "make linux JOBS=stress STRESS_SECONDS=30", 600, False),
     ("time", "make linux JOBS=time TIME_SECONDS=30", 300, False),
     ("badinput", "make badinput", 300, False),
     ("linux-all", "make linux ALL=1 JOBS='boot disk net'", 3600, True),
     ("stress-long", "make linux JOBS=stress STRESS_SECONDS=180", 1200, True),
+    ("churn-long", "make linux JOBS=churn CHURN_ROUNDS=20000", 1800, True),
     ("time-long", "make linux JOBS=time TIME_SECONDS=120", 600, True),
 ]
 

@@ -122,7 +122,7 @@ static long unserved(u32 cmd, u64 ops, u32 nr)
     u8 request[64];
 
     if (cmd >= ARRAY_SIZE(sizes) || !sizes[cmd])
-        return -ENOSYS;
+        return hypercall_refuse(-ENOSYS, "grant_table_op: %u is unknown", cmd);
     if (cmd == GNTTABOP_get_status_frames && nr != 1)
         return -EINVAL;
     if (nr == 0)

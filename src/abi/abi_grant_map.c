@@ -131,7 +131,7 @@ long abi_grant_map_list(u32 cmd, u64 ops, u32 nr)
         n = MIN(nr, BATCH);
         rc = rows[cmd].fn(ops, n);
         if (unlikely(rc))
-            return rc;
+            return hypercall_refuse(rc, "grant_table_op %u: no list of %u at %#lx", cmd, n, ops);
         nr -= n;
         ops += (u64)n * rows[cmd].size;
         if (unlikely(nr > 0) && hypercall_preempt())
