@@ -42,13 +42,27 @@ static const struct step scenarios[][SCENARIO_MAX] = {
     /* a virtual interrupt of a timer */
     {{2, 22, 3, {2, 0, 0}}, {2, 30, 2, {0, 5}}, {2, 24, 2, {0, 0}}, {ANY, 19, 1, {50}}},
     /* a page becomes a table, is entered, and goes */
-    {{ANY, 9, 2, {1, 0}}, {2, 5, 2, {0, 0}}, {2, 11, 2, {0, 0}}, {2, 5, 2, {3, 0}}},
-    {{2, 9, 3, {6, 0, 0}},
+    {{2, 9, 2, {9, 0}}, {2, 5, 2, {0, 0}}, {2, 11, 2, {0, 0}}, {2, 5, 2, {3, 0}}},
+    {{2, 9, 3, {14, 0, 0}},
      {2, 5, 2, {36, 0}},
      {2, 5, 2, {6, 0}},
      {2, 5, 2, {6, 0xa0}},
      {2, 5, 2, {3, 0}}},
-    {{2, 9, 3, {6, 1, 2}}, {2, 5, 2, {12, 1}}, {2, 0, 0, {0}}, {2, 5, 2, {3, 1}}},
+    {{2, 9, 3, {14, 1, 2}}, {2, 5, 2, {12, 1}}, {2, 0, 0, {0}}, {2, 5, 2, {3, 1}}},
+    /* what was granted and mapped becomes a table, or goes */
+    {{0, 48, 4, {0, 0, 1, 1}},
+     {3, 51, 3, {0, 0, 0}},
+     {3, 54, 3, {0, 0, 0}},
+     {0, 9, 2, {8, 1}},
+     {0, 5, 2, {0, 1}}},
+    {{0, 48, 4, {0, 0, 1, 2}},
+     {3, 51, 3, {0, 0, 0}},
+     {0, 9, 2, {24, 2}},
+     {0, 14, 3, {0, 0, 2}},
+     {3, 54, 3, {0, 0, 0}}},
+    /* frames are exchanged */
+    {{2, 9, 2, {24, 0}}, {2, 9, 2, {24, 1}}, {2, 15, 3, {0x80, 1, 0}}},
+    {{2, 9, 2, {24, 2}}, {2, 9, 2, {24, 3}}, {2, 15, 3, {0xc0, 2, 3}}, {2, 13, 0, {0}}},
     /* a domain goes, and comes again */
     {{0, 28, 1, {0}},
      {0, 21, 1, {0}},
@@ -60,6 +74,10 @@ static const struct step scenarios[][SCENARIO_MAX] = {
      {0, 21, 0, {0}},
      {0, 21, 0, {0}},
      {0, 21, 0, {0}}},
+    /* the tools set a vCPU up while others of them end the domain; and the same with its frames */
+    {{1, 26, 5, {5, 0, 0, 0, 0}}, {0, 28, 1, {0}}, {1, 19, 1, {1}}},
+    {{1, 13, 3, {1, 8, 1}}, {0, 28, 1, {0}}, {1, 19, 1, {1}}},
+    {{2, 5, 2, {0, 0}}, {0, 28, 1, {0}}, {2, 19, 1, {1}}},
     /* user mode and back */
     {{2, 44, 1, {2}}, {2, 0, 1, {1}}, {2, 44, 1, {0}}},
     /* descriptors */
@@ -87,8 +105,8 @@ static void random_record(struct record *r)
 static size_t random_scenario(struct record *r)
 {
     const struct step *s = scenarios[(size_t)rand() % ARRAY_SIZE(scenarios)];
-    u8 same = random_byte() % 6; /* frames and ports by the same number */
-    size_t i, k;
+    u8 same = random_byte() % 6;                       /* frames and ports by the same number */
+    size_t i, k, stop = (size_t)rand() % SCENARIO_MAX; /* often one is left in the middle */
 
     for (i = 0; i < SCENARIO_MAX && (s[i].op != 0 || s[i].cpu != 0 || s[i].n != 0); i++) {
         random_record(&r[i]);
@@ -97,7 +115,11 @@ static size_t random_scenario(struct record *r)
             r[i].where = (r[i].where & 0xe0) | s[i].cpu;
         for (k = 0; k < s[i].n; k++)
             r[i].arg[k] = s[i].arg[k];
-        if (s[i].n >= 2 && (s[i].op == 5 || s[i].op == 9) && s[i].arg[1] < 6)
+        if (i == stop) {
+            r[i].where = (r[i].where & 3) | 0x80;
+            r[i].pattern = (u16)(1u << rand() % 12);
+        }
+        if (s[i].n >= 2 && (s[i].op == 5 || s[i].op == 9) && s[i].arg[0] < 16 && s[i].arg[1] < 6)
             r[i].arg[1] = (u8)((s[i].arg[1] + same) % 6);
     }
     return i;

@@ -158,18 +158,25 @@ static void fill_page(struct pick *p, u64 *page, u32 kind)
     }
 }
 
+/* Fills a page, and then perhaps gives up the right to write to it, or its mapping. */
 static void op_fill(struct pick *p)
 {
+    static const char *const after[4] = {"", ", then read-only", ", then read-only", ", unmapped"};
     static u64 page[512];
-    u32 kind = pick_byte(p) & 7, slot = pick_slot(p);
-    bool ok;
+    u8 b = pick_byte(p);
+    u32 slot = pick_slot(p);
+    u64 mfn = pick_slot_mfn(slot);
+    bool ok = false;
 
-    if (guest_in_list())
-        return;
-    fill_page(p, page, kind);
-    ok = machine_guest_write(GUEST_VA(slot), page, PAGE_SIZE);
-    pick_say(p, "the guest fills slot %u (frame %#lx), kind %u%s", slot, pick_slot_mfn(slot), kind,
-             ok ? "" : ": not writable");
+    if (!guest_in_list() && b >> 3 != 3) {
+        fill_page(p, page, b & 7);
+        ok = machine_guest_write(GUEST_VA(slot), page, PAGE_SIZE);
+    }
+    pick_say(p, "the guest fills slot %u (frame %#lx), kind %u%s%s", slot, mfn, b & 7u,
+             after[b >> 3 & 3], ok ? "" : ": not written");
+    if (b >> 3 & 3)
+        guest_call(__HYPERVISOR_update_va_mapping, GUEST_VA(slot),
+                   (b >> 3 & 3) == 3 ? 0 : mfn << PAGE_SHIFT | 0x65, UVMF_INVLPG, 0);
 }
 
 /* A store with an instruction: plain memory, or a fault that the hypervisor may solve. */
