@@ -295,7 +295,7 @@ def check_tested(report, root):
     for name in sorted(os.listdir(os.path.join(root, 'src/pure'))):
         if name.endswith('.c') and name[:-2] not in included and \
                 not any(p + '_test.c' in tests for p in prefixes(name)):
-            report.warn(f'src/pure/{name}', 1, f'no unit test test/unit/{name[:-2]}_test.c')
+            report.error(f'src/pure/{name}', 1, f'no unit test test/unit/{name[:-2]}_test.c')
 
 
 def main():

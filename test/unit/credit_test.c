@@ -478,3 +478,31 @@ TEST(waking_brings_no_more_than_the_share)
     CHECK_EQ(unit[0].deadline, start + 18 * MS);
     CHECK_EQ(unit[0].left, 500000);
 }
+
+/* Without extra time a late alarm is paid from the next period, as with a cap. */
+TEST(reserved_and_no_more)
+{
+    struct credit_queue *q = &queue[0];
+    u64 start;
+
+    fresh();
+    start = now;
+    credit_limit_set(q, &unit[0], 10 * MS, 2 * MS, false, 0, now);
+    credit_wake(q, &unit[0], q, now);
+    CHECK(credit_choose(q, now) == &unit[0]);
+    CHECK_EQ(credit_slice(q, now), 2 * MS);
+    now = start + 3 * MS;
+    credit_charge(q, now);
+    CHECK(credit_choose(q, now) == NULL);
+    CHECK_EQ(unit[0].state, CREDIT_PARKED);
+    CHECK_EQ(credit_slice(q, now), 7 * MS);
+    now = start + 10 * MS;
+    CHECK(credit_choose(q, now) == &unit[0]);
+    CHECK_EQ(credit_slice(q, now), 1 * MS);
+    now += 1 * MS;
+    credit_charge(q, now);
+    CHECK(credit_choose(q, now) == NULL);
+    credit_limit_set(q, &unit[0], 10 * MS, 2 * MS, true, 0, now); /* now it may go on */
+    CHECK(credit_choose(q, now) == &unit[0]);
+    CHECK(credit_audit(q));
+}

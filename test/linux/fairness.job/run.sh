@@ -19,28 +19,33 @@ guest() { # NAME ARGS...: created paused, its console kept
     run xl create -q -p /run/$name.cfg
     xl console "$name" </dev/null >/run/$name.log 2>/dev/null &
 }
-sample() { # PHASE WHEN NAME...
+times() { # PHASE WHEN
+    xl list | awk -v p="$1 $2" 'NR > 1 {print "TIME", p, $1, $6}'
+    echo "TIME $1 $2 uptime $(cut -d' ' -f1 /proc/uptime)"
+}
+counts() { # PHASE WHEN NAME...
     phase=$1 when=$2
     shift 2
     for name in "$@"; do
         echo "SAMPLE $phase $when $(grep 'LOAD.*;' /run/$name.log | tail -n 1)"
     done
-    xl list | awk -v p="$phase $when" 'NR > 1 {print "TIME", p, $1, $6}'
-    echo "TIME $phase $when uptime $(cut -d' ' -f1 /proc/uptime)"
 }
-phase() { # PHASE SECONDS NAME...: only these run
+phase() { # PHASE SECONDS NAME...: only these run. dom0 sleeps between the two counts.
     phase=$1 seconds=$2
     shift 2
     for name in "$@"; do run xl unpause $name; done
-    sleep 2
-    sample $phase begin "$@"
+    times $phase begin
+    sleep 3
+    counts $phase begin "$@"
     sleep $seconds
-    sample $phase end "$@"
+    counts $phase end "$@"
+    times $phase end
     for name in "$@"; do run xl pause $name; done
 }
 
 long=$(cat seconds)
 short=$((long / 3))
+run xl sched-credit2 -d Domain-0 -w 16384 # for the commands between
 for n in 1 2 3 4 5 6 7 8 9; do guest s$n spin; done
 guest dodger dodge 10000
 guest waker wake 100 20000
