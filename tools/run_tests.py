@@ -44,11 +44,10 @@ STEPS = [
     ("time", "make linux JOBS=time TIME_SECONDS=30", 300, False),
     ("badinput", "make badinput", 300, False),
     ("pools", "make linux JOBS=cpupool", 600, False),
-    ("fairness", "make linux JOBS=fairness FAIR_SECONDS=9", 1500, True),
     ("linux-all", "make linux ALL=1 JOBS='boot disk net'", 3600, True),
     ("stress-long", "make linux JOBS=stress STRESS_SECONDS=180", 1200, True),
     ("churn-long", "make linux JOBS=churn CHURN_ROUNDS=20000", 1800, True),
-    ("fairness-long", "make linux JOBS=fairness", 2400, True),
+    ("fairness", "make linux JOBS=fairness", 2400, True),
     ("time-long", "make linux JOBS=time TIME_SECONDS=120", 600, True),
 ]
 

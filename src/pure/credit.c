@@ -104,9 +104,9 @@ void credit_charge(struct credit_queue *q, u64 now)
         u->vtime += x / u->weight;
         u->rest = x % u->weight;
     }
+    credit_raise_floor(q);
     if (unlikely(u->limited))
         credit_limit_spend(u, ns);
-    credit_raise_floor(q);
 }
 
 /* Gives u its place relative to q's floor: `lag` behind it, `bonus` at most ahead. */
@@ -127,10 +127,8 @@ void credit_wake(struct credit_queue *q, struct credit_unit *u, const struct cre
     credit_settle(q, u, u->vtime ? credit_diff(u->vtime, from->floor) : 0, CREDIT_BONUS);
     credit_link(q, u);
     q->load += u->weight;
-    if (unlikely(u->limited)) {
-        credit_limit_wake(u, now);
-        credit_limit_enter(q, u);
-    }
+    if (unlikely(u->limited))
+        credit_limit_wake(q, u, now);
 }
 
 /* Off the list of those parked. */
@@ -154,10 +152,8 @@ void credit_sleep(struct credit_queue *q, struct credit_unit *u)
         credit_retrieve(q, u);
     u->state = CREDIT_OFF;
     q->load -= u->weight;
-    if (unlikely(u->limited)) {
-        credit_limit_leave(q, u);
-        credit_limit_sleep(u);
-    }
+    if (unlikely(u->limited))
+        credit_limit_sleep(q, u);
 }
 
 /* u, which neither waits nor runs any more, has no budget. */
@@ -194,27 +190,29 @@ void credit_yield(struct credit_queue *q)
     credit_raise_floor(q);
 }
 
-/* One with a claim to this moment waits, or runs: then virtual times do not count. */
-static bool credit_claims(const struct credit_queue *q, bool *preempts)
+static bool credit_ahead(const struct credit_queue *q)
+{
+    return credit_diff(q->running->vtime, q->first->vtime) > (s64)CREDIT_MARGIN;
+}
+
+/* On a queue with limited units: who insists on a reservation comes before virtual times. */
+static NOINLINE bool credit_claims(const struct credit_queue *q)
 {
     const struct credit_unit *claim = credit_limit_first(q);
     bool holds = credit_limit_insists(q->running);
 
-    *preempts = claim && (!holds || claim->deadline < q->running->deadline);
-    return claim || holds;
+    if (claim)
+        return !holds || claim->deadline < q->running->deadline;
+    return !holds && credit_ahead(q);
 }
 
 bool credit_preempts(const struct credit_queue *q)
 {
-    bool preempts;
-
     if (!q->first)
         return false;
     if (!q->running)
         return true;
-    if (unlikely(q->limited) && credit_claims(q, &preempts))
-        return preempts;
-    return credit_diff(q->running->vtime, q->first->vtime) > (s64)CREDIT_MARGIN;
+    return unlikely(q->limited) ? credit_claims(q) : credit_ahead(q);
 }
 
 /* Real time until the running unit is `ahead` (virtual) ahead of the first in line. */
@@ -246,11 +244,14 @@ static u64 credit_fair_slice(const struct credit_queue *q, u64 now)
     return MAX(ns, (u64)1);
 }
 
+static NOINLINE u64 credit_limited_slice(const struct credit_queue *q, u64 now)
+{
+    return credit_limit_slice(q, credit_fair_slice(q, now), now);
+}
+
 u64 credit_slice(const struct credit_queue *q, u64 now)
 {
-    u64 ns = credit_fair_slice(q, now);
-
-    return unlikely(q->limited) ? credit_limit_slice(q, ns, now) : ns;
+    return unlikely(q->limited) ? credit_limited_slice(q, now) : credit_fair_slice(q, now);
 }
 
 /* The slice ended: a slice ahead of the next, or as long as anyone may run at a stretch. */
@@ -258,22 +259,19 @@ static bool credit_expired(const struct credit_queue *q, u64 now)
 {
     u64 used = now - q->started;
 
-    if (unlikely(q->running->limited) && credit_limit_insists(q->running))
-        return false;
     if (credit_diff(q->running->vtime, q->first->vtime) < 0)
         return false; /* still the most deserving */
     return used >= CREDIT_SLICE_MAX ||
            (used >= CREDIT_SLICE_MIN && credit_until(q, CREDIT_SLICE) == 0);
 }
 
-/* The running unit stays. */
-static bool credit_stays(const struct credit_queue *q, u64 now)
+/* `next` is off the list and has the CPU from now on. */
+static struct credit_unit *credit_start(struct credit_queue *q, struct credit_unit *next, u64 now)
 {
-    if (!q->first)
-        return true;
-    if (credit_preempts(q))
-        return now - q->started < q->ratelimit;
-    return !credit_expired(q, now);
+    next->state = CREDIT_RUNNING;
+    q->running = next;
+    q->started = q->charged = now;
+    return next;
 }
 
 /* Before the choice, on a queue with limited units: budgets are renewed, the parked come back. */
@@ -294,45 +292,53 @@ static void credit_review(struct credit_queue *q, u64 now)
     }
 }
 
-/* Takes the next in line off it; those without budget are parked on the way. */
-static struct credit_unit *credit_take(struct credit_queue *q, u64 now)
+/* The choice on a queue with limited units; those without budget are parked on the way. */
+static NOINLINE struct credit_unit *credit_choose_limited(struct credit_queue *q, u64 now)
 {
     struct credit_unit *u;
 
+    credit_review(q, now);
+    u = q->running;
+    if (u) {
+        if (!q->first || (credit_claims(q) ? now - q->started < q->ratelimit
+                                           : credit_limit_insists(u) || !credit_expired(q, now)))
+            return u;
+        credit_link(q, u);
+        q->running = NULL;
+    }
     for (;;) {
-        u = unlikely(q->limited) ? credit_limit_first(q) : NULL;
+        u = credit_limit_first(q);
         if (!u)
             u = q->first;
         if (!u)
             return NULL;
         credit_unlink(q, u);
-        if (likely(!u->limited) || credit_limit_allows(u, now))
-            return u;
+        if (!u->limited || credit_limit_allows(u, now))
+            break;
         credit_park(q, u);
     }
+    u->yielded = false;
+    return credit_start(q, u, now);
 }
 
 struct credit_unit *credit_choose(struct credit_queue *q, u64 now)
 {
-    struct credit_unit *u;
+    struct credit_unit *u = q->running;
 
     if (unlikely(q->limited))
-        credit_review(q, now);
-    u = q->running;
+        return credit_choose_limited(q, now);
     if (u) {
-        if (credit_stays(q, now))
+        if (!q->first ||
+            (credit_ahead(q) ? now - q->started < q->ratelimit : !credit_expired(q, now)))
             return u;
         credit_link(q, u);
         q->running = NULL;
     }
-    u = credit_take(q, now);
+    u = q->first;
     if (!u)
         return NULL;
-    u->state = CREDIT_RUNNING;
-    u->yielded = false;
-    q->running = u;
-    q->started = q->charged = now;
-    return u;
+    credit_unlink(q, u);
+    return credit_start(q, u, now);
 }
 
 void credit_set_weight(struct credit_queue *q, struct credit_unit *u, u16 weight, u64 now)

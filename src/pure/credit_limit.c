@@ -169,8 +169,9 @@ void credit_limit_leave(struct credit_queue *q, struct credit_unit *u)
     u->rnext = NULL;
 }
 
-void credit_limit_wake(struct credit_unit *u, u64 now)
+void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now)
 {
+    credit_limit_enter(q, u);
     u->yielded = false;
     if (!u->period)
         return;
@@ -180,7 +181,8 @@ void credit_limit_wake(struct credit_unit *u, u64 now)
         period_begin(u, now + u->period);
 }
 
-void credit_limit_sleep(struct credit_unit *u)
+/* What it drew and did not use, or used beyond that, is the group's. */
+static void group_return(struct credit_unit *u)
 {
     struct credit_group *g = u->group;
 
@@ -190,6 +192,12 @@ void credit_limit_sleep(struct credit_unit *u)
     g->budget += u->quota;
     lock_release(&g->lock);
     u->quota = 0;
+}
+
+void credit_limit_sleep(struct credit_queue *q, struct credit_unit *u)
+{
+    credit_limit_leave(q, u);
+    group_return(u);
 }
 
 void credit_limit_spend(struct credit_unit *u, u64 ns)
@@ -217,7 +225,7 @@ void credit_limit_set(struct credit_queue *q, struct credit_unit *u, u64 period,
 {
     if (u->limited && u->state != CREDIT_OFF)
         credit_limit_leave(q, u);
-    credit_limit_sleep(u);
+    group_return(u);
     if (period != u->period || budget != u->budget) {
         u->period = period;
         u->budget = budget;

@@ -49,9 +49,9 @@ bool credit_strays(const struct credit_queue *q, const struct credit_unit *u);
 /* For credit.c: u, limited, comes to or leaves q (parked or not); it may be chosen, or not. */
 void credit_limit_enter(struct credit_queue *q, struct credit_unit *u);
 void credit_limit_leave(struct credit_queue *q, struct credit_unit *u);
-/* u, limited and off, wakes; or goes to sleep: what it drew and did not use goes back. */
-void credit_limit_wake(struct credit_unit *u, u64 now);
-void credit_limit_sleep(struct credit_unit *u);
+/* u, limited, wakes on q; or goes to sleep: what it drew and did not use goes back. */
+void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now);
+void credit_limit_sleep(struct credit_queue *q, struct credit_unit *u);
 void credit_limit_spend(struct credit_unit *u, u64 ns);
 /* New periods begin; true when u may run. Else u->due says when to ask again. */
 bool credit_limit_allows(struct credit_unit *u, u64 now);
