@@ -43,7 +43,7 @@ STEPS = [
     ("stress", "make linux JOBS=stress STRESS_SECONDS=30", 600, False),
     ("time", "make linux JOBS=time TIME_SECONDS=30", 300, False),
     ("badinput", "make badinput", 300, False),
-    ("pools", "make linux JOBS=cpupool", 600, False),
+    ("pools", "make linux JOBS=cpupool", 900, True),
     ("linux-all", "make linux ALL=1 JOBS='boot disk net'", 3600, True),
     ("stress-long", "make linux JOBS=stress STRESS_SECONDS=180", 1200, True),
     ("churn-long", "make linux JOBS=churn CHURN_ROUNDS=20000", 1800, True),

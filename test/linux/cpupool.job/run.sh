@@ -9,7 +9,7 @@ show() {
 }
 refused() {
     # xl cpupool-cpu-remove only says so.
-    timeout 60 "$@" >/run/out 2>&1 && ! grep -q 'may not have been' /run/out &&
+    timeout 60 "$@" >/run/out 2>&1 && ! grep -qi 'error\|may not' /run/out &&
         { echo "POOL taken: $*"; return; }
     echo "POOL refused: $*"
 }
