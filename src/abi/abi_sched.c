@@ -306,7 +306,8 @@ static long get_physid(struct vcpu *v, u64 arg)
 {
     struct vcpu_get_physid p;
 
-    if (v->domain != domain_hardware)
+    /* One that may move has no processor that its kernel could name. */
+    if (v->domain != domain_hardware || !sched_is_pinned(v))
         return -EINVAL;
     p.phys_id = cpu_apic_id(v->cpu) | ((u64)cpu_acpi_id(v->cpu) << 32);
     return GUESTMEM_OUT((void *)arg, &p) ? 0 : -EFAULT;

@@ -46,6 +46,8 @@ void sched_sync_vcpu_state(struct vcpu *v);
 
 /* Pins the vCPU to one CPU until removed (cpu < 0). -EINVAL, -EBUSY when it is pinned already. */
 int sched_pin_override(struct vcpu *v, s32 cpu) MUST_CHECK;
+/* May v run on one CPU only, by its affinity or by sched_pin_override? */
+bool sched_is_pinned(const struct vcpu *v);
 /*
  * Which CPUs it may use, and which of those it should. unpin: a pin override ends. -EINVAL when
  * none of the pool's CPUs is in `hard`, -EBUSY when its reservation cannot be kept there.

@@ -305,6 +305,13 @@ void sched_get_affinity(const struct vcpu *v, struct cpu_mask *hard, struct cpu_
     lock_release(&pool_lock);
 }
 
+bool sched_is_pinned(const struct vcpu *v)
+{
+    u64 hard = READ_ONCE(v->sched->unit.hard);
+
+    return (hard & (hard - 1)) == 0;
+}
+
 int sched_pin_override(struct vcpu *v, s32 cpu)
 {
     struct sched_vcpu *s = v->sched;
