@@ -205,6 +205,7 @@ long abi_event_channel_op(u64 cmd, u64 arg)
     };
     long rc;
 
+    cmd = (u32)cmd;
     /* Kernels ask for the FIFO at every start, and do without. */
     if (cmd >= EVTCHNOP_init_control && cmd <= EVTCHNOP_set_priority)
         return -ENOSYS;

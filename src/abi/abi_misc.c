@@ -40,6 +40,11 @@ static long console_read(const struct domain *d, u64 count, u64 buffer)
 
     if (d != domain_hardware)
         return -EPERM;
+    /* The result is how many came, in an int. */
+    if (count > 0x7fffffff)
+        return -E2BIG;
+    /* More than the input queue holds never arrives: the loop is bounded. */
+    count = MIN(count, 4096u);
     while (total < count) {
         n = console_read_input(chunk, MIN(count - total, CHUNK));
         if (!n)
@@ -62,8 +67,7 @@ long abi_console_io(u64 cmd, u64 count, u64 buffer, u64 a4, u64 a5, u64 a6)
     case CONSOLEIO_write:
         return console_write(d, count, buffer);
     case CONSOLEIO_read:
-        /* More than the input queue holds never arrives: the loop is bounded. */
-        return console_read(d, MIN(count, 4096u), buffer);
+        return console_read(d, count, buffer);
     default:
         return -ENOSYS;
     }

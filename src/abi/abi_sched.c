@@ -143,7 +143,7 @@ static long op_pin_override(u64 arg)
 long abi_sched_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
     (void)a3, (void)a4, (void)a5, (void)a6;
-    switch (cmd) {
+    switch ((u32)cmd) {
     case SCHEDOP_yield:
         sched_yield();
         return 0;
@@ -359,8 +359,9 @@ long abi_vcpu_op(u64 cmd, u64 vcpu, u64 arg, u64 a4, u64 a5, u64 a6)
     struct domain *d = vcpu_current()->domain;
 
     (void)a4, (void)a5, (void)a6;
+    vcpu = (u32)vcpu;
     /* Linux asks is_up for thousands of ids at boot. */
     if (vcpu >= d->max_vcpus || d->vcpu[vcpu] == NULL)
         return -ENOENT;
-    return vcpu_op(cmd, d->vcpu[vcpu], arg);
+    return vcpu_op((u32)cmd, d->vcpu[vcpu], arg);
 }

@@ -123,6 +123,8 @@ static NOINLINE long multicall_slow(struct multicall_entry *guest, u32 count)
     struct multicall_entry e;
     u32 done;
 
+    if (!guestmem_range_ok(guest, 1)) /* an empty list is somewhere, too */
+        return -EFAULT;
     for (done = 0; count; count--, guest++) {
         if (!guestmem_copy_in(&e, guest, sizeof(e)))
             return hypercall_refuse(-EFAULT, "multicall: no entry at %p, %u left", (void *)guest,
