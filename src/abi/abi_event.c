@@ -78,7 +78,7 @@ static long op_bind_pirq(u64 arg)
 
     if (!GUESTMEM_IN(&a, (const void *)arg))
         return -EFAULT;
-    rc = event_bind_pirq(vcpu_current()->domain, a.pirq, a.flags & BIND_PIRQ__WILL_SHARE, &a.port);
+    rc = event_bind_pirq(vcpu_current()->domain, a.pirq, &a.port);
     return reply(arg, &a, sizeof(a), rc);
 }
 

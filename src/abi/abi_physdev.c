@@ -13,15 +13,16 @@
 static long irq_status_query(struct domain *d, u64 arg)
 {
     struct physdev_irq_status_query op;
-    bool eoi = false, shared = false;
+    bool eoi = false;
     int rc;
 
     if (!GUESTMEM_IN(&op, (const void *)arg))
         return -EFAULT;
-    rc = pirq_status(d, op.irq, &eoi, &shared);
+    rc = pirq_status(d, op.irq, &eoi);
     if (rc)
         return hypercall_refuse(rc, "physdev_op: irq_status_query %u", op.irq);
-    op.flags = (eoi ? XENIRQSTAT_needs_eoi : 0) | (shared ? XENIRQSTAT_shared : 0);
+    /* Not XENIRQSTAT_shared: a line is one guest's. */
+    op.flags = eoi ? XENIRQSTAT_needs_eoi : 0;
     return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
 }
 
@@ -54,11 +55,18 @@ static long apic_read(struct domain *d, u64 arg)
 /* The hypervisor programs the controller; what the guest would write is of no use. */
 static long apic_write(struct domain *d, u64 arg)
 {
-    (void)d, (void)arg;
+    struct physdev_apic op;
+    u32 version;
+
+    (void)d;
+    if (!GUESTMEM_IN(&op, (const void *)arg))
+        return -EFAULT;
+    if (pirq_ioapic_read(op.apic_physbase, 1, &version))
+        return hypercall_refuse(-EINVAL, "physdev_op: apic_write at %#lx", op.apic_physbase);
     return 0;
 }
 
-/* Vectors are the hypervisor's; any number but 0 satisfies the caller. */
+/* Vectors are the hypervisor's; the number is of no use to the guest. */
 static long alloc_irq_vector(struct domain *d, u64 arg)
 {
     struct physdev_irq op;
@@ -66,16 +74,8 @@ static long alloc_irq_vector(struct domain *d, u64 arg)
     (void)d;
     if (!GUESTMEM_IN(&op, (const void *)arg))
         return -EFAULT;
-    if (op.irq >= pirq_gsi_count())
-        return hypercall_refuse(-EINVAL, "physdev_op: alloc_irq_vector for irq %u", op.irq);
-    op.vector = 0x20 + op.irq % 0xc0;
+    op.vector = op.irq;
     return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
-}
-
-static long accept(struct domain *d, u64 arg)
-{
-    (void)d, (void)arg;
-    return 0;
 }
 
 static long setup_gsi(struct domain *d, u64 arg)
@@ -95,6 +95,21 @@ static long setup_gsi(struct domain *d, u64 arg)
     return rc;
 }
 
+/* 0 for the caller itself: no interrupts for other domains. */
+static int own_domain(const struct domain *d, domid_t id, const char *what)
+{
+    struct domain *other;
+    int rc;
+
+    if (id == DOMID_SELF || id == d->id)
+        return 0;
+    rc = abi_target_domain(id, &other);
+    if (rc)
+        return rc;
+    domain_put(other);
+    return (int)hypercall_refuse(-EOPNOTSUPP, "physdev_op: %s for domain %u", what, id);
+}
+
 static int map_msi(struct domain *d, const struct physdev_map_pirq *op)
 {
     u32 bus = (u32)op->bus;
@@ -111,8 +126,9 @@ static long map_pirq(struct domain *d, u64 arg)
 
     if (!GUESTMEM_IN(&op, (const void *)arg))
         return -EFAULT;
-    if (op.domid != DOMID_SELF && op.domid != d->id)
-        return hypercall_refuse(-EOPNOTSUPP, "physdev_op: map_pirq for domain %u", op.domid);
+    rc = own_domain(d, op.domid, "map_pirq");
+    if (rc)
+        return rc;
     switch (op.type) {
     case MAP_PIRQ_TYPE_GSI:
         rc = op.index < 0 ? -EINVAL : pirq_map_gsi(d, (u32)op.index);
@@ -149,40 +165,49 @@ static long unmap_pirq(struct domain *d, u64 arg)
 
     if (!GUESTMEM_IN(&op, (const void *)arg))
         return -EFAULT;
-    if (op.domid != DOMID_SELF && op.domid != d->id)
-        return hypercall_refuse(-EOPNOTSUPP, "physdev_op: unmap_pirq of domain %u", op.domid);
+    rc = own_domain(d, op.domid, "unmap_pirq");
+    if (rc)
+        return rc;
     rc = op.pirq < 0 ? -EINVAL : pirq_unmap(d, (u32)op.pirq);
     return rc ? hypercall_refuse(rc, "physdev_op: unmap_pirq %d", op.pirq) : 0;
 }
 
-static long no_device(struct domain *d, u64 arg)
-{
-    (void)d, (void)arg;
-    return -ENODEV;
-}
-
+/* What is not served by a function: its request is read, as a kernel that gives none is wrong. */
 static const struct {
     long (*fn)(struct domain *d, u64 arg);
+    u32 size;    /* without fn: of the request */
+    long answer; /* and what it gets */
 } rows[] = {
     [PHYSDEVOP_irq_status_query] = {irq_status_query},
     [PHYSDEVOP_apic_read] = {apic_read},
     [PHYSDEVOP_apic_write] = {apic_write},
     [PHYSDEVOP_alloc_irq_vector] = {alloc_irq_vector},
-    [PHYSDEVOP_free_irq_vector] = {accept},
     [PHYSDEVOP_eoi] = {eoi},
     [PHYSDEVOP_map_pirq] = {map_pirq},
     [PHYSDEVOP_unmap_pirq] = {unmap_pirq},
-    [PHYSDEVOP_manage_pci_add] = {accept},
-    [PHYSDEVOP_manage_pci_remove] = {accept},
-    [PHYSDEVOP_manage_pci_add_ext] = {accept},
+    [PHYSDEVOP_manage_pci_add] = {NULL, sizeof(struct physdev_manage_pci), 0},
+    [PHYSDEVOP_manage_pci_remove] = {NULL, sizeof(struct physdev_manage_pci), 0},
+    [PHYSDEVOP_manage_pci_add_ext] = {NULL, sizeof(struct physdev_manage_pci_ext), 0},
     [PHYSDEVOP_setup_gsi] = {setup_gsi},
-    [PHYSDEVOP_pci_mmcfg_reserved] = {accept},
-    [PHYSDEVOP_pci_device_add] = {accept},
-    [PHYSDEVOP_pci_device_remove] = {accept},
-    [PHYSDEVOP_prepare_msix] = {accept},
-    [PHYSDEVOP_release_msix] = {accept},
-    [PHYSDEVOP_dbgp_op] = {no_device},
+    [PHYSDEVOP_pci_mmcfg_reserved] = {NULL, sizeof(struct physdev_pci_mmcfg_reserved), 0},
+    [PHYSDEVOP_pci_device_add] = {NULL, sizeof(struct physdev_pci_device_add), 0},
+    [PHYSDEVOP_pci_device_remove] = {NULL, sizeof(struct physdev_pci_device), 0},
+    [PHYSDEVOP_prepare_msix] = {NULL, sizeof(struct physdev_pci_device), 0},
+    [PHYSDEVOP_release_msix] = {NULL, sizeof(struct physdev_pci_device), 0},
+    [PHYSDEVOP_dbgp_op] = {NULL, sizeof(struct physdev_dbgp_op), 0},
+    [PHYSDEVOP_restore_msi] = {NULL, sizeof(struct physdev_restore_msi), -ENOSYS},
+    [PHYSDEVOP_restore_msi_ext] = {NULL, sizeof(struct physdev_pci_device), -ENOSYS},
+    [PHYSDEVOP_get_free_pirq] = {NULL, sizeof(struct physdev_get_free_pirq), -ENOSYS},
 };
+
+static long canned(u32 op, u64 arg)
+{
+    u8 request[64];
+
+    if (!guestmem_copy_in(request, (const void *)arg, MIN((size_t)rows[op].size, sizeof(request))))
+        return -EFAULT;
+    return rows[op].answer;
+}
 
 long abi_physdev_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
@@ -195,7 +220,7 @@ long abi_physdev_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
         return -ENOSYS;
     if (!d->privileged)
         return hypercall_refuse(-EPERM, "physdev_op: %u needs the control domain", op);
-    if (op >= ARRAY_SIZE(rows) || !rows[op].fn)
+    if (op >= ARRAY_SIZE(rows) || (!rows[op].fn && !rows[op].size))
         return hypercall_refuse(-ENOSYS, "physdev_op: %u", op);
-    return rows[op].fn(d, arg);
+    return rows[op].fn ? rows[op].fn(d, arg) : canned(op, arg);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * platform_op: what the control domain's kernel tells and asks the machine's owner - wall clock,
- * firmware data, processors, sleep. Left out: microcode, memory types, EFI run-time calls, taking
- * processors off line; each answers -ENOSYS, which its caller expects.
+ * firmware data, processors, sleep. Left out: microcode, memory types, EFI run-time calls, idle
+ * times for a governor in dom0, which answer -ENOSYS, as their callers expect, and taking
+ * processors off line.
  */
 #include "abi/abi.h"
 #include "base/lib.h"
@@ -14,11 +15,10 @@
 #define NS_PER_SEC 1000000000u
 #define ACPI_S5    5
 
+/* Four thousand million nanoseconds are a bit more than four seconds. */
 static long settime(u64 sec, u32 nsec, u64 at_ns)
 {
-    if (nsec >= NS_PER_SEC)
-        return hypercall_refuse(-EINVAL, "platform_op: settime with %u ns", nsec);
-    vtime_set_wallclock(sec, nsec, at_ns);
+    vtime_set_wallclock(sec + nsec / NS_PER_SEC, nsec % NS_PER_SEC, at_ns);
     return 0;
 }
 
@@ -104,10 +104,26 @@ static long enter_acpi_sleep(struct xen_platform_op *op)
 {
     const struct xenpf_enter_acpi_sleep *s = &op->u.enter_acpi_sleep;
 
+    if (s->sleep_state > ACPI_S5 || s->flags > XENPF_ACPI_SLEEP_EXTENDED)
+        return -EINVAL;
     if (s->flags & XENPF_ACPI_SLEEP_EXTENDED || s->sleep_state != ACPI_S5)
         return hypercall_refuse(-EOPNOTSUPP, "platform_op: sleep state S%u, flags %#x",
                                 s->sleep_state, s->flags);
     return machine_acpi_sleep(s->val_a, s->val_b);
+}
+
+/* All processors are on line and stay so. */
+static long cpu_online(struct xen_platform_op *op)
+{
+    return op->u.cpu_ol.cpuid < cpu_count() ? 0 : -EINVAL;
+}
+
+static long cpu_offline(struct xen_platform_op *op)
+{
+    if (op->u.cpu_ol.cpuid >= cpu_count())
+        return -EINVAL;
+    return hypercall_refuse(-EOPNOTSUPP, "platform_op: processor %u stays on line",
+                            op->u.cpu_ol.cpuid);
 }
 
 /* Power states are the firmware's own choice. */
@@ -128,6 +144,8 @@ static const struct {
     [XENPF_enter_acpi_sleep] = {enter_acpi_sleep, false},
     [XENPF_set_processor_pminfo] = {accept, false},
     [XENPF_get_cpuinfo] = {get_cpuinfo, true},
+    [XENPF_cpu_online] = {cpu_online, false},
+    [XENPF_cpu_offline] = {cpu_offline, false},
 };
 
 long abi_platform_op(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)

@@ -209,16 +209,12 @@ int irq_setup_gsi(u32 gsi, bool level, bool low)
     if (gsi >= gsi_count || !ioapic_has_pin(gsi))
         return -EINVAL;
     lock_acquire(&irq_lock);
-    if (l->kind == LINE_GSI && l->level == level && l->low == low) {
-        rc = -EEXIST;
-    } else if (l->kind == LINE_GSI && l->fn != NULL) {
-        rc = -EBUSY;
+    if (l->kind == LINE_GSI) {
+        rc = -EEXIST; /* the first setting stays */
     } else {
-        if (l->kind == LINE_FREE)
-            rc = take_vector(gsi, 0);
+        rc = take_vector(gsi, 0);
         if (rc >= 0) {
-            if (l->kind == LINE_FREE)
-                *l = (struct irq_line){.kind = LINE_GSI, .vector = (u8)rc};
+            *l = (struct irq_line){.kind = LINE_GSI, .vector = (u8)rc};
             l->level = level;
             l->low = low;
             l->masked = true;

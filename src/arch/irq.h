@@ -41,7 +41,7 @@ u32 irq_isa_to_gsi(u32 isa, bool *level, bool *low);
 
 /*
  * Claims a GSI: programs the pin masked with a fresh vector to CPU 0. -EEXIST when it is already
- * set up the same way (no change), -EBUSY when set up differently and bound, -EINVAL when there is
+ * set up, also in another way (no change), -EINVAL when there is
  * no such pin, -ENOSPC without vectors.
  */
 int irq_setup_gsi(u32 gsi, bool level, bool low) MUST_CHECK;

@@ -262,7 +262,7 @@ int event_bind_ipi(struct domain *d, u32 vcpu, u32 *port)
     return rc;
 }
 
-int event_bind_pirq(struct domain *d, u32 pirq, bool share, u32 *port)
+int event_bind_pirq(struct domain *d, u32 pirq, u32 *port)
 {
     int rc = event_reserve(d, port);
 
@@ -270,7 +270,7 @@ int event_bind_pirq(struct domain *d, u32 pirq, bool share, u32 *port)
         return rc;
     /* The port first: an interrupt may come as soon as the pirq is bound. */
     evtchn_publish(d->evt, *port, evtchn_word(EVTCHN_PIRQ, 0, 0, pirq));
-    rc = pirq_bind(d, pirq, *port, share);
+    rc = pirq_bind(d, pirq, *port);
     if (rc) {
         evtchn_word_t w;
 

@@ -34,7 +34,7 @@ int event_bind_interdomain(struct domain *d, struct domain *remote, u32 remote_p
                            u32 *port) MUST_CHECK;
 int event_bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port) MUST_CHECK;
 int event_bind_ipi(struct domain *d, u32 vcpu, u32 *port) MUST_CHECK;
-int event_bind_pirq(struct domain *d, u32 pirq, bool share, u32 *port) MUST_CHECK;
+int event_bind_pirq(struct domain *d, u32 pirq, u32 *port) MUST_CHECK;
 int event_close(struct domain *d, u32 port) MUST_CHECK;
 int event_send(struct domain *d, u32 port) MUST_CHECK;
 int event_bind_vcpu(struct domain *d, u32 port, u32 vcpu) MUST_CHECK;

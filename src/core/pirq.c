@@ -28,7 +28,7 @@ struct pirq {
     struct domain *d;
     u32 irq;
     u32 port;
-    bool mapped, msi, bound, share;
+    bool mapped, msi, bound;
     u32 at_once;         /* interrupts in a row that followed their unmasking at once */
     u64 unmasked;        /* when, ns; level lines */
     struct timer unmask; /* ends a rest */
@@ -141,16 +141,15 @@ static int setup_default(u32 gsi)
     return rc == -EEXIST ? 0 : rc;
 }
 
-static int bind_locked(struct pirq *p, u32 port, bool share)
+static int bind_locked(struct pirq *p, u32 port)
 {
     int rc;
 
     if (!p->mapped)
         return -EINVAL;
     if (p->bound)
-        return -EBUSY;
+        return -EEXIST;
     p->port = port;
-    p->share = share;
     rc = irq_bind(p->irq, deliver, p);
     if (rc == -EINVAL && !p->msi) { /* nobody set the line up */
         rc = setup_default(p->irq);
@@ -164,7 +163,7 @@ static int bind_locked(struct pirq *p, u32 port, bool share)
     return 0;
 }
 
-int pirq_bind(struct domain *d, u32 pirq, u32 port, bool share)
+int pirq_bind(struct domain *d, u32 pirq, u32 port)
 {
     struct pirq *p = find(d, pirq);
     int rc;
@@ -174,7 +173,7 @@ int pirq_bind(struct domain *d, u32 pirq, u32 port, bool share)
     if (!p)
         return -EINVAL;
     lock_acquire(&d->pirq->lock);
-    rc = bind_locked(p, port, share);
+    rc = bind_locked(p, port);
     lock_release(&d->pirq->lock);
     return rc;
 }
@@ -306,7 +305,7 @@ int pirq_eoi(struct domain *d, u32 pirq)
     return rc;
 }
 
-int pirq_status(struct domain *d, u32 pirq, bool *needs_eoi, bool *shared)
+int pirq_status(struct domain *d, u32 pirq, bool *needs_eoi)
 {
     struct pirq *p = find(d, pirq);
 
@@ -314,7 +313,6 @@ int pirq_status(struct domain *d, u32 pirq, bool *needs_eoi, bool *shared)
         return -EINVAL;
     lock_acquire(&d->pirq->lock);
     *needs_eoi = p->mapped && !p->msi && irq_is_level(p->irq);
-    *shared = p->bound && p->share;
     lock_release(&d->pirq->lock);
     return 0;
 }

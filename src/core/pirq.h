@@ -16,11 +16,11 @@ int pirq_domain_init(struct domain *d) MUST_CHECK; /* -ENOMEM */
 void pirq_domain_fini(struct domain *d);           /* unbinds and unmaps everything */
 
 /*
- * Event ports. bind: port of d is raised at each interrupt of pirq. share: the guest allows others
- * on the line (one domain is bound at a time all the same). -EINVAL: not mapped; -EBUSY: bound
+ * Event ports. bind: port of d is raised at each interrupt of pirq. One domain is bound at a
+ * time, whether it would share or not. -EINVAL: not mapped; -EEXIST: bound
  * already; -EPERM: no table. May be called with the event lock held.
  */
-int pirq_bind(struct domain *d, u32 pirq, u32 port, bool share) MUST_CHECK;
+int pirq_bind(struct domain *d, u32 pirq, u32 port) MUST_CHECK;
 void pirq_unbind(struct domain *d, u32 pirq);
 /* Sends the interrupt to a processor, where the port's vCPU runs. */
 void pirq_set_cpu(struct domain *d, u32 pirq, u32 cpu);
@@ -42,7 +42,7 @@ u32 pirq_gsi_count(void);
 /* The guest has served the interrupt: a level line may interrupt again. -EINVAL. */
 int pirq_eoi(struct domain *d, u32 pirq) MUST_CHECK;
 /* needs_eoi: pirq_eoi has to follow each event. -EINVAL. */
-int pirq_status(struct domain *d, u32 pirq, bool *needs_eoi, bool *shared) MUST_CHECK;
+int pirq_status(struct domain *d, u32 pirq, bool *needs_eoi) MUST_CHECK;
 
 /* A register of the I/O interrupt controller at machine address `base`. -EINVAL: no such thing. */
 int pirq_ioapic_read(maddr_t base, u32 reg, u32 *val) MUST_CHECK;
