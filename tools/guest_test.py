@@ -6,7 +6,8 @@ say on Debian's Xen (test/guest/expected/NAME.xen).
     guest_test.py [--record] [--list] [NAME | NAME:CASE ...]
 
 A test with a file `cases` in its directory is booted once per line of it: `name: arguments`. A file
-`options` there has options of the hypervisor for it.
+`options` there has options of the hypervisor for it. One with a file `reasons`, `name: pattern`, ends
+its domain; our hypervisor's log has to say that.
 A difference to the recorded run is a failure unless test/guest/differences.md has a row for it.
 Knobs come from the environment: HV CPU MACH SMP MEM HVOPT ACCEL TIMEOUT_SCALE. Logs:
 $BUILD/guest/log/.
@@ -27,6 +28,10 @@ VERDICT = re.compile(r"VERDICT (success|failure|skip|error) (.*)$")
 # How each hypervisor says that dom0 came to a bad end.
 CRASHED = re.compile(r"Domain 0 (\(vcpu#\d+\) )?crashed|Hardware Dom0 crashed|d0v?\d* crashed"
                      r"|d0 .*crashed|domain 0 .*crashed", re.I)
+# The machine's end by dom0's own wish, and that nothing more is to be expected from it.
+STOPPED = re.compile(r"Hardware Dom0 (halted|shutdown)|'noreboot' set")
+HALTED = re.compile(r"Hardware Dom0 .*(halt|noreboot)|'noreboot' set")
+REGISTERS = re.compile(r"\brip\b.*\brsp\b|RIP:", re.I)
 DEAD = re.compile(r"Panic on CPU|PANIC|Xen BUG at|Assertion .* failed", re.I)
 
 
@@ -51,6 +56,7 @@ class Run:
         self.label = f"{test}:{case}" if case else test
         self.found = {}
         self.end = ""
+        self.words = []
         self.seconds = 0.0
 
     def machine(self):
@@ -88,6 +94,16 @@ class Run:
                 if machine.elapsed() > limit and not self.end:
                     self.end = f"no verdict within {limit:.0f} s"
             self.seconds = machine.elapsed()
+            if self.end in ("crash", "stopped"):
+                self.last_words(machine)
+
+    def last_words(self, machine):
+        """What the hypervisor says after it has stopped this domain, until it has halted."""
+        limit = machine.elapsed() + 5
+        while machine.elapsed() < limit:
+            self.words = [re.sub(r"^\(XEN\) ", "", text) for _, text in machine.lines]
+            if any(HALTED.search(text) for text in self.words) or not machine.pump(0.3):
+                break
 
     def take(self, text):
         text = re.sub(r"^\(XEN\) ", "", text)
@@ -102,6 +118,8 @@ class Run:
             self.end = "the hypervisor died: " + text
         elif CRASHED.search(text):
             self.end = "crash"
+        elif STOPPED.search(text) and not self.end:
+            self.end = "stopped"
 
     def expected_path(self):
         return os.path.join(GUESTS, "expected", self.label.replace(":", "-") + ".xen")
@@ -111,7 +129,7 @@ class Run:
             f"END {self.end}\n"
 
     def good_end(self):
-        return self.end in ("success", "failure", "skip", "crash")
+        return self.end in ("success", "failure", "skip", "crash", "stopped")
 
 
 def read_expected(run):
@@ -123,6 +141,34 @@ def read_expected(run):
         return None
     found = dict(line.rsplit(" = ", 1) for line in lines if not line.startswith("END "))
     return found, lines[-1].removeprefix("END ")
+
+
+def reason_of(run):
+    """What the hypervisor has to say about the end of this case: a pattern, or None."""
+    try:
+        with open(os.path.join(GUESTS, run.test, "reasons"), encoding="utf-8") as file:
+            for line in file:
+                case, _, pattern = line.partition(":")
+                if case == run.case:
+                    return pattern.strip()
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def judge_end(run):
+    """What is missing in our hypervisor's last words: the reason, the registers, the halt."""
+    pattern = reason_of(run)
+    if pattern is None or os.environ.get("HV") == "xen":
+        return []
+    problems = []
+    if not any(re.search(pattern, text) for text in run.words):
+        problems.append(f"the log does not say: {pattern}")
+    if run.end == "crash" and not any(REGISTERS.search(text) for text in run.words):
+        problems.append("no registers in the log")
+    if not any(HALTED.search(text) for text in run.words):
+        problems.append("the machine did not halt")
+    return problems
 
 
 def read_differences():
@@ -141,6 +187,7 @@ def compare(run, differences):
     problems = []
     if not run.good_end():
         problems.append(run.end)
+    problems += judge_end(run)
     recorded = read_expected(run)
     if recorded is None:
         problems += [f"{n}: {f}" for n, f in run.found.items() if f.startswith("FAIL")]

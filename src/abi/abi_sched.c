@@ -87,6 +87,11 @@ static long op_shutdown(u64 arg)
 
     if (!GUESTMEM_IN(&s, (const void *)arg))
         return -EFAULT;
+    /* With its registers, for who has to find out why. Effective on the way out. */
+    if ((u8)s.reason == SHUTDOWN_crash) {
+        domain_crash(vcpu_current()->domain, "its kernel says so (SHUTDOWN_crash)");
+        return 0;
+    }
     /* The tools see eight bits; what a code means is between them and the guest. */
     domain_shutdown(vcpu_current()->domain, (u8)s.reason);
     return 0;

@@ -396,8 +396,13 @@ int domain_resume(struct domain *d)
 /* dom0's own shutdown is the machine's. */
 static NORETURN void hardware_shutdown(u32 reason)
 {
+    static const char *const name[] = {"poweroff", "reboot",   "suspend",
+                                       "crash",    "watchdog", "soft reset"};
+
     if (console_options.noreboot && reason != SHUTDOWN_poweroff) {
-        log_msg(LOG_ERR, "Hardware Dom0 shutdown (reason %u): halted, as noreboot says\n", reason);
+        log_msg(LOG_ERR, "Hardware Dom0 %s (code %u, %s): halted, as noreboot says\n",
+                reason == SHUTDOWN_crash ? "crashed" : "shutdown", reason,
+                reason < ARRAY_SIZE(name) ? name[reason] : "unknown");
         domain_machine_halt();
     }
     switch (reason) {

@@ -307,9 +307,9 @@ void sched_get_affinity(const struct vcpu *v, struct cpu_mask *hard, struct cpu_
 
 bool sched_is_pinned(const struct vcpu *v)
 {
-    u64 hard = READ_ONCE(v->sched->unit.hard);
+    u64 hard = READ_ONCE(v->sched->hard);
 
-    return (hard & (hard - 1)) == 0;
+    return READ_ONCE(v->sched->pin) >= 0 || (hard & (hard - 1)) == 0;
 }
 
 int sched_pin_override(struct vcpu *v, s32 cpu)

@@ -40,6 +40,7 @@ struct bounce {
     bool mask_events;
     bool has_error;
     u32 error;
+    const char *what; /* for the log; NULL: the vector in the registers */
 };
 
 /* Words of a frame: RCX, R11, an error code, the return state. */
@@ -66,12 +67,17 @@ static ALWAYS_INLINE bool push_frame(const struct cpu_regs *regs, const struct b
 
 static NOINLINE void bounce_failed(const struct cpu_regs *regs, const struct bounce *b, u64 sp)
 {
-    if (b->address == 0)
-        domain_crash(vcpu_current()->domain, "vector %u at %#lx: no handler registered",
-                     regs->vector & 0xff, (unsigned long)regs->rip);
+    struct domain *d = vcpu_current()->domain;
+    char what[24];
+
+    if (b->what)
+        fmt_snprintf(what, sizeof(what), "%s", b->what);
     else
-        domain_crash(vcpu_current()->domain, "vector %u: the kernel stack %#lx cannot take a frame",
-                     regs->vector & 0xff, (unsigned long)sp);
+        fmt_snprintf(what, sizeof(what), "vector %u", (u32)regs->vector & 0xff);
+    if (b->address == 0)
+        domain_crash(d, "%s at %#lx: no handler registered", what, (unsigned long)regs->rip);
+    else
+        domain_crash(d, "%s: the kernel stack %#lx cannot take a frame", what, (unsigned long)sp);
 }
 
 /* Builds the frame and sets regs to the handler. Crashes the domain when it cannot. */
@@ -146,9 +152,10 @@ void pv_set_syscall(struct pv_vcpu *pv, u64 address, bool mask_events)
     pv->syscall_mask_events = mask_events && address != 0 && pv_canonical(address);
 }
 
-static NOINLINE void bounce_callback(struct cpu_regs *regs, const struct pv_callback *cb)
+static NOINLINE void bounce_callback(struct cpu_regs *regs, const struct pv_callback *cb,
+                                     const char *what)
 {
-    struct bounce b = {.address = cb->address, .mask_events = cb->mask_events};
+    struct bounce b = {.address = cb->address, .mask_events = cb->mask_events, .what = what};
 
     bounce_create(regs, &b);
 }
@@ -158,7 +165,7 @@ void upcall_deliver_event(struct cpu_regs *regs)
     struct pv_callback cb = pv_current()->event;
 
     cb.mask_events = true;
-    bounce_callback(regs, &cb);
+    bounce_callback(regs, &cb, "event");
 }
 
 void pv_deliver_nmi(struct vcpu *v, struct cpu_regs *regs)
@@ -195,7 +202,7 @@ void pv_syscall_slow(struct cpu_regs *regs)
         pv_inject(regs, TRAP_UD, 0);
         return;
     }
-    bounce_callback(regs, &cb);
+    bounce_callback(regs, &cb, "system call");
     regs->rflags &= ~RFLAGS_DF;
 }
 
@@ -215,7 +222,7 @@ void pv_syscall32(struct cpu_regs *regs)
         pv_inject(regs, TRAP_UD, 0);
         return;
     }
-    bounce_callback(regs, &pv->syscall32);
+    bounce_callback(regs, &pv->syscall32, "32-bit system call");
     regs->rflags &= ~RFLAGS_DF;
 }
 
