@@ -6,8 +6,8 @@ say on Debian's Xen (test/guest/expected/NAME.xen).
     guest_test.py [--record] [--list] [NAME | NAME:CASE ...]
 
 A test with a file `cases` in its directory is booted once per line of it: `name: arguments`. A file
-`options` there has options of the hypervisor for it. One with a file `reasons`, `name: pattern`, ends
-its domain; our hypervisor's log has to say that.
+`options` there has options of the hypervisor for it. One with a file `reasons`, `name: pattern`,
+ends its domain; our hypervisor's log has to say that.
 A difference to the recorded run is a failure unless test/guest/differences.md has a row for it.
 Knobs come from the environment: HV CPU MACH SMP MEM HVOPT ACCEL TIMEOUT_SCALE. Logs:
 $BUILD/guest/log/.

@@ -178,17 +178,17 @@ static const struct {
     u32 size;    /* without fn: of the request */
     long answer; /* and what it gets */
 } rows[] = {
-    [PHYSDEVOP_irq_status_query] = {irq_status_query},
-    [PHYSDEVOP_apic_read] = {apic_read},
-    [PHYSDEVOP_apic_write] = {apic_write},
-    [PHYSDEVOP_alloc_irq_vector] = {alloc_irq_vector},
-    [PHYSDEVOP_eoi] = {eoi},
-    [PHYSDEVOP_map_pirq] = {map_pirq},
-    [PHYSDEVOP_unmap_pirq] = {unmap_pirq},
+    [PHYSDEVOP_irq_status_query] = {irq_status_query, 0, 0},
+    [PHYSDEVOP_apic_read] = {apic_read, 0, 0},
+    [PHYSDEVOP_apic_write] = {apic_write, 0, 0},
+    [PHYSDEVOP_alloc_irq_vector] = {alloc_irq_vector, 0, 0},
+    [PHYSDEVOP_eoi] = {eoi, 0, 0},
+    [PHYSDEVOP_map_pirq] = {map_pirq, 0, 0},
+    [PHYSDEVOP_unmap_pirq] = {unmap_pirq, 0, 0},
     [PHYSDEVOP_manage_pci_add] = {NULL, sizeof(struct physdev_manage_pci), 0},
     [PHYSDEVOP_manage_pci_remove] = {NULL, sizeof(struct physdev_manage_pci), 0},
     [PHYSDEVOP_manage_pci_add_ext] = {NULL, sizeof(struct physdev_manage_pci_ext), 0},
-    [PHYSDEVOP_setup_gsi] = {setup_gsi},
+    [PHYSDEVOP_setup_gsi] = {setup_gsi, 0, 0},
     [PHYSDEVOP_pci_mmcfg_reserved] = {NULL, sizeof(struct physdev_pci_mmcfg_reserved), 0},
     [PHYSDEVOP_pci_device_add] = {NULL, sizeof(struct physdev_pci_device_add), 0},
     [PHYSDEVOP_pci_device_remove] = {NULL, sizeof(struct physdev_pci_device), 0},
@@ -218,9 +218,9 @@ long abi_physdev_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
     /* Every kernel tries this one and goes on without. */
     if (op == PHYSDEVOP_pirq_eoi_gmfn_v1 || op == PHYSDEVOP_pirq_eoi_gmfn_v2)
         return -ENOSYS;
-    if (!d->privileged)
-        return hypercall_refuse(-EPERM, "physdev_op: %u needs the control domain", op);
     if (op >= ARRAY_SIZE(rows) || (!rows[op].fn && !rows[op].size))
         return hypercall_refuse(-ENOSYS, "physdev_op: %u", op);
+    if (!d->privileged)
+        return hypercall_refuse(-EPERM, "physdev_op: %u needs the control domain", op);
     return rows[op].fn ? rows[op].fn(d, arg) : canned(op, arg);
 }

@@ -62,7 +62,7 @@ int abi_target_domain(domid_t id, struct domain **out)
 
     d = domain_get(id == DOMID_SELF ? me->id : id);
     if (!d)
-        return me->privileged ? -ESRCH : -EPERM;
+        return -ESRCH;
     if (d != me && !me->privileged) {
         domain_put(d);
         return -EPERM;

@@ -59,11 +59,13 @@ int pv_mmu_domain_of(u32 id, struct domain **d, bool *foreign)
         return 0;
     if (id == self->id)
         return -ESRCH;
-    if (!self->privileged)
-        return -EPERM;
     *d = domain_get((domid_t)id);
     if (!*d)
         return -ESRCH;
+    if (!self->privileged) {
+        domain_put(*d);
+        return -EPERM;
+    }
     *foreign = true;
     return 0;
 }

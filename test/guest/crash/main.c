@@ -126,10 +126,7 @@ static void user_fault_bad_stack(const char *arg)
 
 static void iret(const char *arg)
 {
-    __asm__ volatile("mov %0, %%rsp; mov $23, %%eax; syscall"
-                     :
-                     : "r"(number(arg, 16))
-                     : "memory");
+    __asm__ volatile("mov %0, %%rsp; mov $23, %%eax; syscall" : : "r"(number(arg, 16)) : "memory");
 }
 
 static void iret_no_user(const char *arg)

@@ -125,8 +125,7 @@ static void counts(void)
     value_rc("crooked list", multicall((void *)CROOKED, 1));
     value_rc("unmapped list", multicall((void *)NOWHERE, 1));
     value_rc("list at 0", multicall(NULL, 1));
-    value_rc("list that ends in the hypervisor",
-             multicall((void *)(0x800000000000ul - 64), 2));
+    value_rc("list that ends in the hypervisor", multicall((void *)(0x800000000000ul - 64), 2));
     value_rc("list that wraps", multicall((void *)(0ul - 64), 2));
     for (i = 0; i < ARRAY_SIZE(mc); i++)
         version(&mc[i]);
@@ -237,9 +236,9 @@ static void irets(void)
     f.rdi = (uint64_t)mc;
     f.rsi = 3;
     f.rsp = (uint64_t)sp;
-    sp[0] = 0x777;                    /* rax */
-    sp[3] = 0;                        /* flags */
-    sp[4] = (uint64_t)code_page + 4;  /* rip: behind the int3 */
+    sp[0] = 0x777;                   /* rax */
+    sp[3] = 0;                       /* flags */
+    sp[4] = (uint64_t)code_page + 4; /* rip: behind the int3 */
     sp[5] = FLAT_KERNEL_CS & ~3;
     sp[6] = 2;
     sp[7] = (uint64_t)sp;

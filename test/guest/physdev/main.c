@@ -5,8 +5,8 @@
  */
 #include "guest.h"
 
-#define BAD_VA  ((void *)0xffff800000000000ul) /* the hypervisor's: never a good argument */
-#define IOAPIC  0xfec00000ul
+#define BAD_VA ((void *)0xffff800000000000ul) /* the hypervisor's: never a good argument */
+#define IOAPIC 0xfec00000ul
 
 static const uint32_t irqs[] = {0, 1, 2, 9, 16, 23, 24, 255, 1000, 0x7fffffff, 0xffffffff};
 
@@ -80,9 +80,9 @@ static void io_rights(void)
 
 static void ioapic(void)
 {
-    static const uint32_t regs[] = {0, 1, 2, 3, 0x10, 0x11, 0x12, 0x3e, 0x3f, 0x40, 0xff, 0xffffffff};
-    static const uint64_t bases[] = {0,          IOAPIC + 4, IOAPIC + 0x1000, 0xfee00000,
-                                     0xfed00000, ~0ul};
+    static const uint32_t regs[] = {0,    1,    2,    3,    0x10, 0x11,
+                                    0x12, 0x3e, 0x3f, 0x40, 0xff, 0xffffffff};
+    static const uint64_t bases[] = {0, IOAPIC + 4, IOAPIC + 0x1000, 0xfee00000, 0xfed00000, ~0ul};
     struct physdev_apic a = {.apic_physbase = IOAPIC};
     unsigned int i;
 
@@ -159,8 +159,7 @@ static void lines_before(void)
         value_rc(text("eoi of %x", irqs[i]), physdev_op(PHYSDEVOP_eoi, &e));
         rc = physdev_op(PHYSDEVOP_alloc_irq_vector, &v);
         value(text("vector of %x", irqs[i]), "%ld, %s", rc, v.vector ? "given" : "none");
-        value_rc(text("free the vector of %x", irqs[i]),
-                 physdev_op(PHYSDEVOP_free_irq_vector, &v));
+        value_rc(text("free the vector of %x", irqs[i]), physdev_op(PHYSDEVOP_free_irq_vector, &v));
     }
 }
 

@@ -5,12 +5,12 @@
  */
 #include "guest.h"
 
-#define BAD_VA    ((void *)0xffff800000000000ul) /* the hypervisor's: never a good argument */
-#define NOWHERE   ((void *)0x5ead00000000ul)     /* mapped by nobody */
-#define CROOKED   0x0000900000000000ul           /* not canonical */
-#define HV_FRAME  0x200ul
-#define NO_FRAME  (1ul << 27)
-#define MS        1000000ul
+#define BAD_VA   ((void *)0xffff800000000000ul) /* the hypervisor's: never a good argument */
+#define NOWHERE  ((void *)0x5ead00000000ul)     /* mapped by nobody */
+#define CROOKED  0x0000900000000000ul           /* not canonical */
+#define HV_FRAME 0x200ul
+#define NO_FRAME (1ul << 27)
+#define MS       1000000ul
 
 static struct vcpu_guest_context ctx;
 
@@ -132,8 +132,7 @@ static void arguments(void)
     value_rc("context, unmapped", vcpu_op(VCPUOP_initialise, 1, NOWHERE));
     check_eq("page away", page_unmap(gone), 0);
     if (gone == page + PAGE_SIZE)
-        value_rc("context that ends in a hole",
-                 vcpu_op(VCPUOP_initialise, 1, gone - 64));
+        value_rc("context that ends in a hole", vcpu_op(VCPUOP_initialise, 1, gone - 64));
     else
         error("pool pages are not in a row");
     page_rw(gone);
