@@ -150,11 +150,8 @@ long hypercall_multicall(u64 list, u64 count)
 
     /* A 32-bit value by the ABI. */
     count = (u32)count;
-    if (unlikely(!guestmem_direct_ok(guest, MAX(count, 1u) * sizeof(e)))) {
-        if (!guestmem_range_ok(guest, MAX(count, 1u) * sizeof(e)))
-            return -EFAULT;
+    if (unlikely(!guestmem_direct_ok(guest, MAX(count, 1u) * sizeof(e))))
         return multicall_slow(guest, (u32)count);
-    }
     for (done = 0; count; count--, guest++) {
         if (unlikely(!entry_fetch(&e, guest)))
             return -EFAULT;
