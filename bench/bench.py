@@ -70,7 +70,7 @@ def measure(name, hv, inputs):
     """Results for one system, from the cache if its inputs are those of last time."""
     cache = os.path.join(OUT, name + ".json")
     machine = vm.Machine(hv=hv, cpu="max,-smap,-smep", smp=1, mem=1024, d0mem=512, root_disk="",
-                         icount=True, initrd=os.path.join(OUT, "initrd.gz"))
+                         icount=True, d0opt="norandmaps", initrd=os.path.join(OUT, "initrd.gz"))
     path = machine.hypervisor()
     key = digest(inputs + ([path] if path else []))
     if os.environ.get("FRESH", "") in ("", "0") and os.path.exists(cache):
