@@ -186,6 +186,8 @@ def select(names, run_all):
         job = Job(name)
         variants = job.get("VARIANTS", {"default": {}})
         quick = job.get("QUICK", list(variants))
+        if wanted and wanted not in variants:
+            raise FileNotFoundError(f"job {name} has no variant {wanted}: {' '.join(variants)}")
         for variant, fields in variants.items():
             if variant == wanted if wanted else (run_all or variant in quick):
                 yield job, variant, fields
@@ -223,7 +225,7 @@ def main():
     try:
         base = vm.knobs()
         base.hypervisor()
-        for job, variant, fields in select(names, run_all):
+        for job, variant, fields in list(select(names, run_all)):
             result = run_variant(job, variant, fields, base, echo)
             report(job, variant, result)
             failed += bool(result.reasons)
