@@ -124,7 +124,7 @@ static NOINLINE long multicall_slow(struct multicall_entry *guest, u32 count)
     u32 done;
 
     if (!guestmem_range_ok(guest, 1)) /* an empty list is somewhere, too */
-        return -EFAULT;
+        return hypercall_refuse(-EFAULT, "multicall: no list at %p", (void *)guest);
     for (done = 0; count; count--, guest++) {
         if (!guestmem_copy_in(&e, guest, sizeof(e)))
             return hypercall_refuse(-EFAULT, "multicall: no entry at %p, %u left", (void *)guest,
