@@ -44,13 +44,16 @@ $(GUEST_DIR)/%.elf: $(GUEST_DIR)/%/start.o $(GUEST_DIR)/%/main.o $(GUEST_LIB) \
 	@ld -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 	    --build-id=none -T test/guest/lib/guest.lds -o $@ $(filter %.o,$^)
 
-# Guests for Linux jobs: test/linux/JOB.job/NAME.c with the same library.
-GUEST_LOADS := $(wildcard test/linux/*.job/*.c)
+# Guests for Linux jobs, with the same library: test/linux/JOB.job/NAME.c, test/linux/guest/NAME.c.
+GUEST_LOADS := $(wildcard test/linux/*.job/*.c test/linux/guest/*.c)
 .PHONY: loads
 loads: $(foreach f,$(GUEST_LOADS),$(GUEST_DIR)/$(basename $(notdir $(f))).elf)
 $(GUEST_DIR)/%/main.o: test/linux/*.job/%.c mk/guest.mk
 	@mkdir -p $(@D)
 	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $(filter %.c,$^)
+$(GUEST_DIR)/%/main.o: test/linux/guest/%.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 .SECONDARY: $(GUEST_LIB) $(GUESTS:%=$(GUEST_DIR)/%/start.o) $(GUESTS:%=$(GUEST_DIR)/%/main.o)
 -include $(GUEST_LIB:.o=.d) $(GUESTS:%=$(GUEST_DIR)/%/main.d)

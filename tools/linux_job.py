@@ -78,6 +78,12 @@ class Context:
                         "-o", os.path.join(self.stage, name), os.path.join(source, name + ".c"),
                         os.path.join(source, "hcall.c")], check=True)
 
+    def guest(self, name):
+        """Put a micro guest for `xl create` (test/linux/guest or the job's) onto the job disk."""
+        elf = os.path.join(vm.BUILD, "guest", name + ".elf")
+        subprocess.run(["make", "-s", os.path.relpath(elf, vm.TOP)], cwd=vm.TOP, check=True)
+        shutil.copy(elf, self.stage)
+
     def lines(self):
         return [text for _, text in self.vm.lines]
 

@@ -2,12 +2,6 @@
 """CPU pools with `xl`: created, filled, named, a guest in them and between them, refusals, numa
 split, and all CPUs back in one pool at the end."""
 
-import os
-import shutil
-import subprocess
-
-import vm
-
 TIMEOUT = 600
 VARIANTS = {"default": {"smp": 4, "mem": 1024, "hvopt": "guest_loglvl=all"}}
 EXPECT = [
@@ -24,8 +18,7 @@ REFUSED = 6
 
 
 def prepare(ctx):
-    subprocess.run(["make", "-s", "build/guest/load.elf"], cwd=vm.TOP, check=True)
-    shutil.copy(os.path.join(vm.BUILD, "guest", "load.elf"), ctx.stage)
+    ctx.guest("load")
 
 
 def check(ctx):

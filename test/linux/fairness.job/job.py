@@ -6,10 +6,6 @@ a guest got is the rate of its own count, as a share of what a CPU does, and the
 charged it with, by its run state and by xl list."""
 
 import os
-import shutil
-import subprocess
-
-import vm
 
 SECONDS = int(os.environ.get("FAIR_SECONDS", "30"))
 TIMEOUT = 1500
@@ -33,8 +29,7 @@ WAKE_P99_US = 1000
 
 
 def prepare(ctx):
-    subprocess.run(["make", "-s", "build/guest/load.elf"], cwd=vm.TOP, check=True)
-    shutil.copy(os.path.join(vm.BUILD, "guest", "load.elf"), ctx.stage)
+    ctx.guest("load")
     with open(os.path.join(ctx.stage, "seconds"), "w", encoding="ascii") as file:
         file.write(f"{SECONDS}\n")
 

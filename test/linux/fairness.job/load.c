@@ -10,29 +10,13 @@
  * work done so far, the ns it ran by the hypervisor's account, and for `wake` how late it ran after
  * its timer, in us.
  */
-#include "guest.h"
-
-#include <xen/io/console.h>
+#include "front.h"
 
 #define REPORT_NS 1000000000ul
 #define BUCKETS   4000 /* of 10 us */
 
-static struct xencons_interface *ring;
 static uint64_t done, next_report;
 static uint32_t late[BUCKETS], lates, late_max;
-
-static void write_line(const char *s)
-{
-    uint32_t prod = ring->out_prod, i, len = (uint32_t)strlen(s);
-
-    if (len > sizeof(ring->out) - (prod - ring->out_cons))
-        return; /* nobody reads */
-    for (i = 0; i < len; i++)
-        ring->out[MASK_XENCONS_IDX(prod + i, ring->out)] = s[i];
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    ring->out_prod = prod + len;
-    evtchn_send(start_info->console.domU.evtchn);
-}
 
 static uint32_t late_at(uint32_t per_mille)
 {
@@ -53,11 +37,11 @@ static void report(const char *name, uint64_t t)
     vcpu_op(VCPUOP_get_runstate_info, 0, &rs);
     next_report = t + REPORT_NS;
     if (lates)
-        write_line(text("LOAD %s now=%lu done=%lu ran=%lu wakes=%u p50=%u p99=%u max=%u ;\r\n",
+        ring_print(text("LOAD %s now=%lu done=%lu ran=%lu wakes=%u p50=%u p99=%u max=%u ;\r\n",
                         name, t, done, rs.time[RUNSTATE_running], lates, late_at(500),
                         late_at(990), late_max));
     else
-        write_line(text("LOAD %s now=%lu done=%lu ran=%lu ;\r\n", name, t, done,
+        ring_print(text("LOAD %s now=%lu done=%lu ran=%lu ;\r\n", name, t, done,
                         rs.time[RUNSTATE_running]));
 }
 
@@ -69,25 +53,6 @@ static void work(void)
     for (i = 0; i < 500; i++)
         barrier();
     done++;
-}
-
-static void sleep_until(uint64_t t)
-{
-    hypercall1(__HYPERVISOR_set_timer_op, t);
-    sched_op(SCHEDOP_block, NULL);
-    event_disable();
-}
-
-/* Reads "12 34 ..." on. */
-static uint64_t number(const char **s)
-{
-    uint64_t n = 0;
-
-    while (**s == ' ')
-        ++*s;
-    for (; **s >= '0' && **s <= '9'; ++*s)
-        n = n * 10 + (uint64_t)(**s - '0');
-    return n;
 }
 
 static void spin(const char *name)
@@ -104,7 +69,7 @@ static void dodge(const char *name, uint64_t period)
         uint64_t t = now();
 
         if (t % period > period - 200000)
-            sleep_until(t - t % period + period + 50000);
+            block_until(t - t % period + period + 50000);
         work();
         report(name, t);
     }
@@ -115,7 +80,7 @@ static void wake(const char *name, uint64_t burst, uint64_t pause)
     for (;;) {
         uint64_t t = now() + pause, us;
 
-        sleep_until(t);
+        block_until(t);
         if (now() < t)
             continue;
         us = (now() - t) / 1000;
@@ -137,17 +102,16 @@ void test_main(const char *args)
     for (i = 0; i < sizeof(name) - 1 && *args != ' ' && *args != '\0'; i++)
         name[i] = *args++;
     args += *args == ' ';
-    ring = mfn_va(start_info->console.domU.mfn);
-    evtchn_virq(VIRQ_TIMER, 0);
-    write_line(text("LOAD %s up: %s\r\n", name, args));
+    timer_init();
+    ring_print(text("LOAD %s up: %s\r\n", name, args));
     if (starts_with(args, "spin"))
         spin(name);
     if (starts_with(args, "dodge")) {
         args += strlen("dodge");
-        dodge(name, number(&args) * 1000);
+        dodge(name, read_number(&args) * 1000);
     }
     args += strlen("wake");
-    a = number(&args);
-    b = number(&args);
+    a = read_number(&args);
+    b = read_number(&args);
     wake(name, a * 1000, b * 1000);
 }
