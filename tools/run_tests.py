@@ -3,9 +3,11 @@
 """Everything `make test` runs, one step after the other, each with its own time limit.
 
 A step that prints lines `N passed, N failed` counts with those numbers, any other as one. The last
-line of the run is the sum. Steps named on the command line run alone; --long adds the long ones.
+line of the run is the sum; before it stands again how each failed step ended. Steps named on the
+command line run alone; --long adds the long ones.
 """
 import argparse
+import collections
 import os
 import re
 import signal
@@ -14,6 +16,8 @@ import sys
 import time
 
 COUNT = re.compile(r"(?:^|\s)(\d+) passed, (\d+) failed(?:, \d+ skipped)?\s*$")
+
+TAIL = 60  # lines of a failed step to show again
 
 # name, command, seconds, runs only with --long
 STEPS = [
@@ -32,7 +36,9 @@ STEPS = [
     ("unit-clang", "make -j2 check-clang", 600, True),
     ("fuzz", "make fuzz FUZZ_SECONDS=3", 600, False),
     ("fuzz-long", "make fuzz FUZZ_SECONDS=60", 3600, True),
-    ("hvfuzz", "make fuzz-hv FUZZ_SECONDS=60", 600, False),
+    # The same inputs each time: what it says depends on the tree, not on luck.
+    ("hvfuzz", "make fuzz-hv FUZZ_SECONDS=60 FUZZ_ARGS=-seed=1", 600, False),
+    ("hvfuzz-long", "make fuzz-hv FUZZ_SECONDS=3600", 5400, True),
     ("guests", "make guest-test", 600, False),
     ("guests-debug", "make guest-test HV=build/debug-gcc/wheeler.elf", 900, False),
     ("image", "make image", 1200, False),
@@ -67,7 +73,9 @@ def run_step(name, command, limit):
     signal.signal(signal.SIGALRM, give_up)
     signal.alarm(limit)
     passed = failed = 0
+    tail = collections.deque(maxlen=TAIL)
     for line in proc.stdout:
+        tail.append(line)
         sys.stdout.write("   " + line)
         sys.stdout.flush()
         m = COUNT.search(line)
@@ -85,7 +93,7 @@ def run_step(name, command, limit):
     elif passed + failed == 0:
         passed += 1
     print(f"== {name}: {'PASS' if failed == 0 else 'FAIL'} ({took:.0f} s)", flush=True)
-    return passed, failed
+    return passed, failed, tail
 
 
 def main():
@@ -98,16 +106,19 @@ def main():
         if name not in known:
             parser.error(f"no step {name}; there are: {' '.join(known)}")
     total = [0, 0]
-    bad = []
+    bad = {}
     for name, command, limit, is_long in STEPS:
         wanted = name in args.steps if args.steps else args.long or not is_long
         if not wanted:
             continue
-        passed, failed = run_step(name, command, limit)
+        passed, failed, tail = run_step(name, command, limit)
         total[0] += passed
         total[1] += failed
         if failed:
-            bad.append(name)
+            bad[name] = tail
+    for name, tail in bad.items():
+        print(f"== {name}: FAILED; the last it printed:")
+        sys.stdout.writelines("   " + line for line in tail)
     if bad:
         print("failed steps: " + " ".join(bad))
     print(f"{total[0]} passed, {total[1]} failed", flush=True)

@@ -96,7 +96,9 @@ static long chunk_finish(const struct exchange *e, struct memory_batch *b)
             rc = -EFAULT;
         }
         mfn = memory_batch_next(b, pfn);
-        if (!GUESTMEM_OUT(out + i, &mfn.v))
+        if (mfn_eq(mfn, MFN_INVALID))
+            rc = -EINVAL;
+        else if (!GUESTMEM_OUT(out + i, &mfn.v))
             rc = -EFAULT;
     }
     return rc;

@@ -525,11 +525,6 @@ void irq_timer_init(void)
     apic_timer_init();
 }
 
-void irq_timer_arm_tsc(u64 tsc_deadline)
-{
-    apic_timer_arm(tsc_deadline);
-}
-
 void irq_dump(void)
 {
     u32 i;

@@ -98,7 +98,6 @@ const struct acpi_info *irq_acpi(void);
 
 /* Local APIC timer: one shot in TSC deadline or count mode; clock.c only. */
 void irq_timer_init(void);
-void irq_timer_arm_tsc(u64 tsc_deadline); /* 0 = off */
 
 /* One line per line in use: vector, CPU, trigger, mask, count. Debug key. */
 void irq_dump(void);

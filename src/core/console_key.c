@@ -285,6 +285,7 @@ static const struct console_key core_key[] = {
     {'e', "dump event channels", event_dump},
     {'g', "dump grant tables", key_grants},
     {'h', "show this help", key_help},
+    {'i', "dump interrupts", irq_dump},
     {'m', "memory", key_memory},
     {'q', "dump domains and vCPUs", key_domains},
     {'r', "dump run queues", sched_dump},

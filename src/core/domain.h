@@ -43,6 +43,7 @@ struct domain {
     u8 handle[16];
     /* Frames: counts under RANK_HEAP. */
     u64 pages, max_pages;
+    u64 moving;                 /* frames on their way to or from it */
     u64 shared_pages;           /* special frames (page_share_with) */
     u64 claim;                  /* frames set aside for it (page_set_claim) */
     bool no_frames;             /* it gets no more: it is dying */

@@ -117,7 +117,7 @@ static ALWAYS_INLINE bool entry_fetch(struct multicall_entry *e,
            entry_read_u64(&guest->args[5], &e->args[5]);
 }
 
-/* For guests whose memory is not mapped here. */
+/* For guests whose memory is not mapped here, and for lists that do not fit into memory. */
 static NOINLINE long multicall_slow(struct multicall_entry *guest, u32 count)
 {
     struct multicall_entry e;

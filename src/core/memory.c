@@ -101,6 +101,7 @@ static struct cpu_mask old_known_to(const struct memory_batch *b)
 
 void memory_batch_commit(struct memory_batch *b)
 {
+    u64 nr = b->old_nr;
     mfn_t mfn;
 
     if (b->old == PAGE_LINK_END)
@@ -111,6 +112,8 @@ void memory_batch_commit(struct memory_batch *b)
         page_m2p_set(mfn, M2P_INVALID);
         page_free_raw(mfn, 0);
     }
+    if (b->fresh == PAGE_LINK_END)
+        page_stolen_gone(b->d, nr);
 }
 
 mfn_t memory_batch_next(struct memory_batch *b, u64 pfn)
@@ -118,7 +121,8 @@ mfn_t memory_batch_next(struct memory_batch *b, u64 pfn)
     mfn_t mfn = fresh_pop(b);
     u64 i;
 
-    page_assign_domain(b->d, mfn, (u64)1 << b->fresh_order);
+    if (!page_stolen_replace(b->d, mfn, b->fresh_order))
+        return MFN_INVALID;
     for (i = 0; i < (u64)1 << b->fresh_order; i++)
         page_m2p_set(MFN(mfn.v + i), pfn + i);
     return mfn;

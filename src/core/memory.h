@@ -38,7 +38,8 @@ void memory_batch_undo(struct memory_batch *b);
 
 /*
  * The stolen frames go to the allocator, after a TLB flush. The new extents are then handed out by
- * memory_batch_next, which gives them to the domain with m2p entries pfn, pfn + 1, ...
+ * memory_batch_next, which gives them to the domain with m2p entries pfn, pfn + 1, ...;
+ * MFN_INVALID: the domain is dying and gets nothing.
  */
 void memory_batch_commit(struct memory_batch *b);
 mfn_t memory_batch_next(struct memory_batch *b, u64 pfn);

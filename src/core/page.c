@@ -287,14 +287,15 @@ static void *slab_get_page(void *ctx)
     f = buddy_alloc(&buddy, 0, 0, BUDDY_PREFER_HIGH, &dirty);
     if (f == BUDDY_NONE)
         return NULL;
-    hv_bytes += PAGE_SIZE;
+    __atomic_fetch_add(&hv_bytes, PAGE_SIZE,
+                       __ATOMIC_RELAXED); /* some change it without the lock */
     return port_map(MFN(f));
 }
 
 static void slab_put_page(void *ctx, void *page)
 {
     (void)ctx;
-    hv_bytes -= PAGE_SIZE;
+    __atomic_fetch_sub(&hv_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
     buddy_free(&buddy, maddr_to_mfn(hmap_direct_to_maddr(page)).v, 0, true);
 }
 
@@ -400,37 +401,65 @@ void page_assign_domain(struct domain *d, mfn_t mfn, u64 nr)
 /* Heap lock held: may d have nr more frames, and are there so many that no other one claims? */
 static bool may_have(const struct domain *d, u64 nr)
 {
-    return d->pages + nr <= d->max_pages && !d->no_frames &&
+    return d->pages + d->moving + nr <= d->max_pages && !d->no_frames &&
            nr + claimed - d->claim <= buddy_free_count(&buddy);
+}
+
+/* Heap lock held, a frame of d has gone: true when the caller is to put d's own reference. */
+static bool was_last(struct domain *d)
+{
+    if (!d->last_frame_puts || d->pages + d->shared_pages + d->moving != 0)
+        return false;
+    d->last_frame_puts = false;
+    return true;
+}
+
+/* Heap lock held: nr frames, if there are any, become d's if it still gets some. */
+static bool arrive(struct domain *d, mfn_t m, unsigned int order)
+{
+    if (mfn_eq(m, MFN_INVALID))
+        return false;
+    if (d->no_frames) {
+        buddy_free(&buddy, m.v, order, true);
+        return false;
+    }
+    assign(d, m, (u64)1 << order);
+    return true;
+}
+
+/* Heap lock held: nr frames are no longer on their way. Returns as was_last. */
+static bool moved(struct domain *d, u64 nr)
+{
+    d->moving -= nr;
+    return was_last(d);
 }
 
 mfn_t page_alloc_domain(struct domain *d, unsigned int order, unsigned int addr_bits)
 {
     u64 nr = (u64)1 << order, used;
-    bool room;
+    bool room, last;
     mfn_t m;
 
     lock_acquire(&heap_lock);
     room = may_have(d, nr);
     if (room)
-        d->pages += nr; /* reserved at once: two CPUs cannot both take the last page */
+        d->moving += nr; /* at once: two CPUs cannot both take the last page */
     lock_release(&heap_lock);
     if (!room)
         return MFN_INVALID;
     m = take(order, addr_bits, page_no_scrub);
     lock_acquire(&heap_lock);
-    d->pages -= nr;
-    if (!mfn_eq(m, MFN_INVALID) && d->no_frames) {
-        buddy_free(&buddy, m.v, order, true);
-        m = MFN_INVALID;
-    }
-    if (!mfn_eq(m, MFN_INVALID)) {
+    if (arrive(d, m, order)) {
         used = MIN(d->claim, nr);
         d->claim -= used;
         claimed -= used;
-        assign(d, m, nr);
+    } else {
+        m = MFN_INVALID;
     }
+    last = moved(d, nr);
     lock_release(&heap_lock);
+    if (last)
+        domain_put(d);
     return m;
 }
 
@@ -474,19 +503,10 @@ bool page_domain_finish(struct domain *d)
     bool none;
 
     lock_acquire(&heap_lock);
-    none = d->pages + d->shared_pages == 0;
+    none = d->pages + d->shared_pages + d->moving == 0;
     d->last_frame_puts = !none;
     lock_release(&heap_lock);
     return none;
-}
-
-/* Heap lock held, a frame of d has gone: true when the caller is to put d's own reference. */
-static bool was_last(struct domain *d)
-{
-    if (!d->last_frame_puts || d->pages + d->shared_pages != 0)
-        return false;
-    d->last_frame_puts = false;
-    return true;
 }
 
 void page_release_domain(struct domain *d, struct page *pg)
@@ -591,6 +611,7 @@ bool page_steal(struct domain *d, mfn_t mfn)
     lock_acquire(&heap_lock);
     list_remove(d, pg);
     d->pages--;
+    d->moving++;
     pg->owner = PAGE_OWNER_NONE;
     lock_release(&heap_lock);
     return true;
@@ -598,9 +619,47 @@ bool page_steal(struct domain *d, mfn_t mfn)
 
 void page_unsteal(struct domain *d, mfn_t mfn)
 {
+    struct page *pg = page_of(mfn);
+    bool stays;
+
     lock_acquire(&heap_lock);
-    adopt(d, page_of(mfn));
+    stays = !d->no_frames;
+    if (stays) {
+        adopt(d, pg);
+        d->moving--;
+    }
     lock_release(&heap_lock);
+    if (stays)
+        return;
+    flush_before_free(d, pg);
+    page_m2p_set(mfn, M2P_INVALID);
+    pg->type = 0;
+    page_free_raw(mfn, 0);
+    page_stolen_gone(d, 1);
+}
+
+void page_stolen_gone(struct domain *d, u64 nr)
+{
+    bool last;
+
+    lock_acquire(&heap_lock);
+    last = moved(d, nr);
+    lock_release(&heap_lock);
+    if (last)
+        domain_put(d);
+}
+
+bool page_stolen_replace(struct domain *d, mfn_t mfn, unsigned int order)
+{
+    bool last, there;
+
+    lock_acquire(&heap_lock);
+    there = arrive(d, mfn, order);
+    last = moved(d, (u64)1 << order);
+    lock_release(&heap_lock);
+    if (last)
+        domain_put(d);
+    return there;
 }
 
 mfn_t page_alloc_raw(unsigned int order, unsigned int addr_bits)

@@ -89,17 +89,23 @@ void page_drop_end(void);
 /* Last reference gone: off the owner's list, accounting, dirty to the allocator. */
 void page_free_domain(struct page *pg);
 /*
- * Frames on their way between domain and allocator, for exchange: owned by nobody, counted for
- * nobody, `next` free for the caller's use.
+ * Frames on their way between domain and allocator, for exchange: owned by nobody, `next` free for
+ * the caller's use. Until the way ends they count against d's maximum, and d does not go away.
  * page_steal: a frame of d that nothing refers to leaves d. TLBs of d's CPUs may still know it:
  *   flush before it is freed or given to another domain. False (no change) when d does not own it,
  *   when it is mapped, pinned or in use otherwise, or when it is a special frame.
- * page_unsteal: it goes back to d, which remembers what its CPUs may have cached (ptype.c).
+ * page_unsteal: it goes back to d, which remembers what its CPUs may have cached (ptype.c); of a
+ *   dying domain, to the allocator.
+ * page_stolen_gone: nr stolen frames are the allocator's.
+ * page_stolen_replace: instead of 2^order stolen frames d gets these; false: d is dying and they
+ *   went to the allocator.
  * page_alloc_raw: 2^order frames, scrubbed, below 1 << addr_bits (0: anywhere); MFN_INVALID.
  * page_assign_domain gives them to a domain, page_free_raw to the allocator.
  */
 bool page_steal(struct domain *d, mfn_t mfn) MUST_CHECK;
 void page_unsteal(struct domain *d, mfn_t mfn);
+void page_stolen_gone(struct domain *d, u64 nr);
+bool page_stolen_replace(struct domain *d, mfn_t mfn, unsigned int order) MUST_CHECK;
 mfn_t page_alloc_raw(unsigned int order, unsigned int addr_bits);
 void page_free_raw(mfn_t mfn, unsigned int order);
 /* The domain for an owner id, without a reference; valid while it owns any page. */

@@ -270,11 +270,6 @@ int pirq_setup_gsi(u32 gsi, bool level, bool low)
     return irq_setup_gsi(gsi, level, low);
 }
 
-u32 pirq_gsi_count(void)
-{
-    return irq_gsi_count();
-}
-
 /* The guest has served its level line. */
 static void line_served(struct pirq *p)
 {

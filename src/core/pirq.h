@@ -37,7 +37,6 @@ int pirq_unmap(struct domain *d, u32 pirq) MUST_CHECK; /* -EINVAL */
 
 /* Trigger mode of a GSI as dom0 read it from the firmware. 0, -EEXIST: as it is already. */
 int pirq_setup_gsi(u32 gsi, bool level, bool low) MUST_CHECK;
-u32 pirq_gsi_count(void);
 
 /* The guest has served the interrupt: a level line may interrupt again. -EINVAL. */
 int pirq_eoi(struct domain *d, u32 pirq) MUST_CHECK;

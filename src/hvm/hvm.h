@@ -196,8 +196,6 @@ bool hvm_hypercall_page(struct vcpu *v, u64 val) MUST_CHECK;
 void hvm_context_reset(struct vcpu *v, u8 vector); /* real mode at vector << 12 */
 /* The state is one the processor can enter; the reason if not. */
 const char *hvm_context_check(const struct vcpu *v, const struct hvm_state *s);
-/* VCPUOP_initialise's structure; -EINVAL. */
-int hvm_context_initialise(struct vcpu *v, const struct vcpu_hvm_context *ctx) MUST_CHECK;
 /*
  * The tools' records (public header hvm/save.h). get: writes at most `room` bytes, *len what there
  * is; set: a whole stream. The domain is paused. -EINVAL, -ENODATA with a reason line.

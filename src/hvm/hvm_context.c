@@ -93,12 +93,6 @@ const char *hvm_context_check(const struct vcpu *v, const struct hvm_state *s)
     return NULL;
 }
 
-int hvm_context_initialise(struct vcpu *v, const struct vcpu_hvm_context *ctx)
-{
-    (void)v, (void)ctx;
-    return -EOPNOTSUPP; /* secondary vCPUs start by IPI */
-}
-
 /* Records. */
 
 struct stream {

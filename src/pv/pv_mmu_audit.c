@@ -109,7 +109,8 @@ static void audit_compare(struct audit_run *r, const struct domain *d)
 /*
  * All PV domains, each read and compared in one hold of its lock: what its own CPUs change between
  * the two would look like an error. What a later domain holds of an earlier one's frames is not
- * known yet and counts as held from elsewhere; dom0, which maps the others' tables, comes first.
+ * known yet and counts as held from elsewhere; dom0, which maps the others' tables, comes first. A
+ * mapping of a later domain's frame that goes before that one's turn still looks like an error.
  */
 static void audit_all(struct audit_run *r)
 {

@@ -284,6 +284,8 @@ static void check_domain(const struct domain *d, bool events)
     /* The one it began with, and the one this look took. */
     if (d->refs != 2)
         machine_found("d%u: %u references to the domain, not 1", d->id, d->refs - 1);
+    if (d->moving != 0)
+        machine_found("d%u: %lu frames are on their way", d->id, d->moving);
     if (d->tool_pauses > d->pause_count)
         machine_found("d%u: paused %u times, %u of them by the tools", d->id, d->pause_count,
                       d->tool_pauses);
