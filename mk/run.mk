@@ -3,6 +3,7 @@
 #
 #   make run [HV=...] [CPU=max] [MACH=q35] [SMP=2] [MEM=2048] [D0MEM=MiB] [DISK=virtio|ahci|nvme]
 #            [NIC=virtio|e1000|none] [HVOPT="..."] [D0OPT="..."] [ACCEL=kvm|tcg] [KEEP=1]
+#            [GUEST=0]
 #
 # HV is the hypervisor's ELF; HV=xen is Debian's Xen, HV=native no hypervisor at all. With no
 # terminal on standard input `make run` plays a tour and exits with its verdict.
@@ -11,7 +12,7 @@ BUILD ?= build
 HV ?= $(BUILD)/wheeler.elf
 export BUILD
 
-RUN_KNOBS := HV CPU MACH SMP MEM D0MEM DISK NIC HVOPT D0OPT ACCEL KEEP
+RUN_KNOBS := HV CPU MACH SMP MEM D0MEM DISK NIC HVOPT D0OPT ACCEL KEEP GUEST
 RUN_ENV = $(foreach k,$(RUN_KNOBS),$(if $($(k)),$(k)='$($(k))'))
 
 # The hypervisor is built by the file that includes this one; a hypervisor from elsewhere is not.

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: MIT
 """make run: boot the hypervisor with its dom0 on QEMU, the serial line on this terminal.
 
-With no terminal on standard input it plays a tour instead: boots, runs a few commands in dom0,
-shows what they say, powers off, and exits 0 or 1 with one line of verdict. Knobs come from the
-environment: HV CPU MACH SMP MEM D0MEM HVOPT D0OPT DISK NIC ACCEL, and KEEP=1 to keep what dom0
-writes to its disk (else each run starts fresh).
+dom0 starts one PV guest on a Debian disk and shows it before it gives a root shell. With no
+terminal on standard input it plays a tour instead: boots, runs a few commands in dom0, shows what
+they say and the guest, powers off, and exits 0 or 1 with one line of verdict. Knobs come from the
+environment: HV CPU MACH SMP MEM D0MEM HVOPT D0OPT DISK NIC ACCEL, GUEST=0 for no guest, and
+KEEP=1 to keep what dom0 and the guest write to their disks (else each run starts fresh).
 """
 
 import os
@@ -30,6 +31,8 @@ def machine():
 
 
 def interactive(m):
+    if m.hv != "native" and os.environ.get("GUEST", "1") != "0":
+        m.disks.append((os.path.join(vm.IMAGE, "guest.img"), m.snapshot))
     print(f"Booting {m.hv} on QEMU ({m.accel}, {m.smp} CPUs, {m.mem} MiB). The machine's serial "
           "line is this terminal:\nCtrl-a x ends QEMU, Ctrl-a c opens its monitor, Ctrl-a Ctrl-a "
           "sends one Ctrl-a to the machine\n(so six times Ctrl-a reaches the hypervisor's debug "

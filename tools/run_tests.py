@@ -42,7 +42,7 @@ STEPS = [
     ("guests", "make guest-test", 600, False),
     ("guests-debug", "make guest-test HV=build/debug-gcc/wheeler.elf", 900, False),
     ("image", "make image", 1200, False),
-    ("tour", "make run </dev/null", 300, False),
+    ("tour", "make run </dev/null", 600, False),
     ("linux", "make linux JOBS='boot iso reboot disk net cpuhotplug' DISK_MIB=64", 1800, False),
     ("xl", "make linux JOBS='xlinfo xlcreate xldev'", 1800, False),
     ("control", "make linux JOBS='churn xlbad'", 600, False),
