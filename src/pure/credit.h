@@ -35,6 +35,7 @@
 #define CREDIT_HOT            50000000ul /* real: a moved unit is left alone this long */
 #define CREDIT_CAP_PERIOD     10000000ul /* real: a cap is kept over this time */
 #define CREDIT_CAP_CHUNK      1000000ul  /* real: what a unit takes of its group's budget at once */
+#define CREDIT_CAP_KEEP       20ul       /* periods: how long budget that others delay stays */
 #define CREDIT_TICK           20000ul    /* real: shortest time a budget is waited for */
 #define CREDIT_SHARE_FULL     1000000u   /* a reserved share is given in millionths of a CPU */
 #define CREDIT_SHARE_LIMIT    950000u    /* what may be promised of one CPU */
@@ -68,6 +69,7 @@ struct credit_unit {
     u32 home;     /* reservation: the CPU that made the promise */
     struct credit_group *group;
     s64 quota;                 /* of the group's budget, in hand */
+    u64 ready;                 /* since when it wants the CPU */
     u64 period, budget;        /* reservation: budget ns in every period ns; period 0: none */
     u64 deadline;              /* of the running period */
     s64 left;                  /* of its budget */

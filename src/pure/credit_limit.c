@@ -40,8 +40,11 @@ void credit_group_set_cap(struct credit_group *g, u32 cap, u64 now)
     lock_release(&g->lock);
 }
 
-/* Budget not used is lost, but for what units may have given back late. */
-static void group_refill(struct credit_group *g, u64 now)
+/*
+ * Budget not used is lost, but for what units may have given back late, and for the periods in
+ * which the unit that asks was ready and others had the CPU.
+ */
+static void group_refill(struct credit_group *g, u64 now, u64 ready)
 {
     s64 full = group_allowance(g);
     u64 n;
@@ -51,7 +54,8 @@ static void group_refill(struct credit_group *g, u64 now)
     n = (now - g->refill) / CREDIT_CAP_PERIOD + 1;
     g->refill += n * CREDIT_CAP_PERIOD;
     g->budget += (s64)MIN(n, (u64)1000) * full;
-    g->budget = MIN(g->budget, full + (s64)CREDIT_CAP_CHUNK);
+    n = now > ready ? MIN((now - ready) / CREDIT_CAP_PERIOD, CREDIT_CAP_KEEP) : 0;
+    g->budget = MIN(g->budget, (s64)(n + 1) * full + (s64)CREDIT_CAP_CHUNK);
 }
 
 /* Debts first, then a chunk; false: nothing is left in this period. */
@@ -61,7 +65,7 @@ static bool group_draw(struct credit_unit *u, u64 now)
     s64 chunk;
 
     lock_acquire(&g->lock);
-    group_refill(g, now);
+    group_refill(g, now, u->ready);
     g->budget += u->quota;
     u->quota = 0;
     if (g->budget > 0) {
@@ -173,6 +177,7 @@ void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now)
 {
     credit_limit_enter(q, u);
     u->yielded = false;
+    u->ready = now;
     if (!u->period)
         return;
     /* Old budget with the old deadline would ask for more than the share: a period begins now. */
@@ -237,7 +242,7 @@ void credit_limit_set(struct credit_queue *q, struct credit_unit *u, u64 period,
     u->limited = period || READ_ONCE(u->group->cap);
     if (u->limited && u->state != CREDIT_OFF)
         credit_limit_enter(q, u);
-    u->due = now;
+    u->due = u->ready = now;
     /* A parked one may need no permission now; the next choice looks at those parked. */
     if (!u->limited && u->state == CREDIT_PARKED)
         credit_unpark(q, u);

@@ -118,6 +118,64 @@ TEST(caps_beside_spinners)
     }
 }
 
+/* Several caps on one CPU, each reached wherever in time the others' periods begin. */
+static void caps_together(bool busy)
+{
+    static const u32 caps[3] = {10, 25, 50};
+    u32 i, round;
+
+    for (round = 0; round < 20; round++) {
+        toy_init(1);
+        for (i = 0; i < 3; i++) {
+            toy_spinner(256);
+            toy_run(host_rand_below(20 * MS));
+            toy_set_cap(&toy_task[i], caps[i]);
+        }
+        if (busy) {
+            toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 40 * MS;
+            toy_task[3].arg[1] = 460 * MS;
+            toy_task[3].unit.weight = 16384;
+        }
+        toy_run(1 * SEC);
+        toy_measure(20 * SEC, share);
+        for (i = 0; i < 3; i++)
+            near(share[i], caps[i] * 100u, 50, "one of three caps");
+        accounts_agree();
+    }
+}
+
+TEST(caps_with_time_to_spare)
+{
+    caps_together(false);
+}
+
+/* What a guest could not use because of a heavier one's bursts is not lost: the rest suffices. */
+TEST(caps_beside_bursts)
+{
+    caps_together(true);
+}
+
+/* But who did not want it does not save it up. */
+TEST(cap_is_not_saved_up)
+{
+    struct toy_task *t;
+
+    toy_init(1);
+    t = toy_add(toy_arg0, toy_arg1, 0);
+    toy_set_cap(t, 20);
+    t->arg[0] = 100 * MS;
+    t->arg[1] = 1 * SEC;
+    toy_run(1); /* it has begun: 2 ms in each 10 ms, and at most a period's and a chunk more */
+    toy_measure(100 * MS, share);
+    near(share[0], 2000, 310, "at first");
+    toy_run(5 * SEC);
+    while (t->unit.state != CREDIT_OFF)
+        toy_run(1 * MS);
+    toy_run(t->wake_at - toy_now);
+    toy_measure(100 * MS, share);
+    near(share[0], 2000, 310, "after a long sleep");
+}
+
 TEST(cap_of_several_vcpus)
 {
     u32 i;

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Real guests get what the scheduler promises. Micro guests (load.c) share the machine's one CPU,
-with a dom0 that sleeps meanwhile; a phase runs some of them for FAIR_SECONDS (30; others a third
-of that) of the machine's time, which counts instructions, so that a busy host changes nothing. What
-a guest got is the rate of its own count, as a share of what a CPU does, and the time the hypervisor
-charged it with, by its run state and by xl list."""
+"""Real guests get what the scheduler promises. Micro guests (load.c) share the machine's one CPU
+with a dom0 that sleeps meanwhile; each phase runs some of them for FAIR_SECONDS (30) of the
+machine's time, which counts instructions, so that a busy host changes nothing. What a guest got is
+the rate of its own count, as a share of what a CPU does, and the time the hypervisor charged it
+with, by its run state and by xl list."""
 
 import os
 
@@ -11,7 +11,7 @@ SECONDS = int(os.environ.get("FAIR_SECONDS", "30"))
 TIMEOUT = 1500
 VARIANTS = {"default": {"smp": 1, "d0opt": "systemd.default_timeout_start_sec=600",
                         "hvopt": "guest_loglvl=all",
-                        "extra": ["-icount", "shift=4,sleep=off"]}}
+                        "extra": ["-icount", "shift=3,sleep=off"]}}
 EXPECT = [r"FAIR guests are there", r"FAIR refused: .*reserves 60\.0 %"]
 
 # phase: {guest: (least, most)} in percent: of what the guests got together, or of the CPU, of which
@@ -19,13 +19,21 @@ EXPECT = [r"FAIR guests are there", r"FAIR refused: .*reserves 60\.0 %"]
 TOGETHER = {
     "weights": {"s1": (14.0, 14.58), "s2": (28.0, 29.15), "s3": (56.0, 58.29)},
     "dodger": {"dodger": (20, 51), "s1": (49, 80)},
-    "wakeup": {f"s{n}": (23, 26) for n in range(1, 5)},
+    "wakeup": {f"s{n}": (24.5, 25.5) for n in range(1, 5)},
 }
 OF_THE_CPU = {
-    "caps": {"s1": (9, 11), "s2": (24, 26), "s3": (48, 51)},
-    "reserved": {"s1": (39.6, 44), **{f"s{n}": (5.5, 8) for n in range(2, 10)}},
+    "caps": {"s1": (9, 11), "s2": (24, 26), "s3": (49, 51)},
+    "reserved": {"s1": (39.9, 41), **{f"s{n}": (7.2, 7.5) for n in range(2, 10)}},
 }
-WAKE_P99_US = 1000
+# Switching takes its part of what a guest is charged with: on this machine of 125 million
+# instructions a second, a hundredth.
+OWN_LOSS = {"reserved": 0.01}
+# xl list has tenths of a second and is read while dom0 works.
+LIST_SLACK = 1
+
+LATE = ["< 50 us", "< 100 us", "< 200 us", "< 500 us", "< 1 ms", "< 2 ms", "< 5 ms", "< 10 ms",
+        "more"]
+LATE_ENOUGH = 5
 
 
 def prepare(ctx):
@@ -35,10 +43,12 @@ def prepare(ctx):
 
 
 def samples(ctx):
-    """{(phase, guest): (ns passed, work done, ns run)} between begin and end of the phase."""
+    """{(phase, guest): (ns passed, work done, ns run, wake-ups by how late)} of the phase."""
     ends = {}
-    for m in ctx.find(r"SAMPLE (\w+) (\w+) LOAD (\w+) now=(\d+) done=(\d+) ran=(\d+)"):
-        ends[m.group(1), m.group(3), m.group(2)] = [int(m.group(n)) for n in (4, 5, 6)]
+    for m in ctx.find(r"SAMPLE (\w+) (\w+) LOAD (\w+) now (\d+) done (\d+) ran (\d+) "
+                      r"late ((?:\d+ )+);"):
+        ends[m.group(1), m.group(3), m.group(2)] = [*(int(m.group(n)) for n in (4, 5, 6)),
+                                                    *map(int, m.group(7).split())]
     return {(phase, name): [b - a for a, b in zip(ends[phase, name, "begin"], end)]
             for (phase, name, when), end in ends.items()
             if when == "end" and (phase, name, "begin") in ends}
@@ -54,28 +64,30 @@ def charged(ctx):
 
 
 def judge(what, got, least, most, reasons):
-    print(f"     {what}: {got:.2f} % ({least} to {most})")
+    print(f"     {what}: {got:.2f} % ({least:g} to {most:g})")
     if not least <= got <= most:
-        reasons.append(f"{what}: {got:.2f} %, not within {least} and {most}")
+        reasons.append(f"{what}: {got:.2f} %, not within {least:g} and {most:g}")
 
 
 def check_phase(phase, guests, own, times, full, reasons):
     """full: work in a ns of the CPU; None: shares of what the guests got together."""
-    got = {name: own.get((phase, name), (0, 0, 0)) for name in guests}
-    if not all(passed for passed, _, _ in got.values()):
-        reasons.append(f"{phase}: no counts of {', '.join(n for n in got if not got[n][0])}")
+    got = {name: own.get((phase, name), [0]) for name in guests}
+    short = [n for n, g in got.items() if g[0] < (SECONDS - 3) * 1e9]
+    if short:
+        reasons.append(f"{phase}: no counts of {', '.join(short)} over {SECONDS} s")
         return
-    work = {name: w / passed for name, (passed, w, _) in got.items()}
-    ran = {name: r / passed for name, (passed, _, r) in got.items()}
+    work = {name: g[1] / g[0] for name, g in got.items()}
+    ran = {name: g[2] / g[0] for name, g in got.items()}
     listed = {name: times.get((phase, name), 0) for name in guests}
     whole = (full, 1, times[phase, "uptime"]) if full else \
         (sum(work.values()), sum(ran.values()), sum(listed.values()))
     for name, (least, most) in guests.items():
-        judge(f"{phase} {name} by its own count", 100 * work[name] / whole[0], least, most, reasons)
-        judge(f"{phase} {name} by its run state", 100 * ran[name] / whole[1], least, most, reasons)
-        # The list has tenths of a second, and is read while dom0 works.
-        judge(f"{phase} {name} by xl list", 100 * listed[name] / whole[2], least - 5, most + 5,
+        loss = OWN_LOSS.get(phase, 0) * least
+        judge(f"{phase} {name} by its own count", 100 * work[name] / whole[0], least - loss, most,
               reasons)
+        judge(f"{phase} {name} by its run state", 100 * ran[name] / whole[1], least, most, reasons)
+        judge(f"{phase} {name} by xl list", 100 * listed[name] / whole[2],
+              least - LIST_SLACK, most + LIST_SLACK, reasons)
 
 
 def check(ctx):
@@ -87,11 +99,12 @@ def check(ctx):
         check_phase(phase, guests, own, times, None, reasons)
     for phase, guests in OF_THE_CPU.items():
         check_phase(phase, guests, own, times, alone[1] / alone[2], reasons)
-    late = ctx.find(r"SAMPLE wakeup end LOAD waker .* wakes=(\d+) p50=(\d+) p99=(\d+) max=(\d+)")
-    if not late or int(late[0].group(1)) < 100:
-        reasons.append("no wake-ups were counted")
+    late = own.get(("wakeup", "waker"), [0])[3:]
+    if sum(late) < 30 * SECONDS:
+        reasons.append(f"only {sum(late)} wake-ups were counted")
     else:
-        print("     wake-up: {} times, p50 {} us, p99 {} us, max {} us".format(*late[0].groups()))
-        if int(late[0].group(3)) > WAKE_P99_US:
-            reasons.append(f"wake-up: p99 {late[0].group(3)} us, at most {WAKE_P99_US}")
+        print(f"     wake-ups: {sum(late)}, by the time after the event: " + ", ".join(
+            f"{n} {bound}" for n, bound in zip(late, LATE) if n))
+        if sum(late[LATE_ENOUGH:]) * 100 > sum(late):
+            reasons.append(f"{sum(late[LATE_ENOUGH:])} of {sum(late)} wake-ups took over 1 ms")
     return reasons

@@ -7,26 +7,16 @@
  *   NAME wake BURST PAUSE       sleeps PAUSE us by its timer, then computes BURST us
  *
  * Once a second it writes a line to its console ring: its name, the system time in ns, the units of
- * work done so far, the ns it ran by the hypervisor's account, and for `wake` how late it ran after
- * its timer, in us.
+ * work done so far, the ns it ran by the hypervisor's account, and for `wake` how often it ran how
+ * long after its timer: within 50, 100, 200, 500 us, 1, 2, 5, 10 ms, and later.
  */
 #include "front.h"
 
 #define REPORT_NS 1000000000ul
-#define BUCKETS   4000 /* of 10 us */
 
 static uint64_t done, next_report;
-static uint32_t late[BUCKETS], lates, late_max;
-
-static uint32_t late_at(uint32_t per_mille)
-{
-    uint64_t left = (uint64_t)lates * per_mille / 1000;
-    uint32_t i;
-
-    for (i = 0; i < BUCKETS - 1 && late[i] <= left; i++)
-        left -= late[i];
-    return (i + 1) * 10;
-}
+static const uint32_t bound_us[] = {50, 100, 200, 500, 1000, 2000, 5000, 10000};
+static uint32_t late[ARRAY_SIZE(bound_us) + 1];
 
 static void report(const char *name, uint64_t t)
 {
@@ -36,13 +26,9 @@ static void report(const char *name, uint64_t t)
         return;
     vcpu_op(VCPUOP_get_runstate_info, 0, &rs);
     next_report = t + REPORT_NS;
-    if (lates)
-        ring_print(text("LOAD %s now=%lu done=%lu ran=%lu wakes=%u p50=%u p99=%u max=%u ;\r\n",
-                        name, t, done, rs.time[RUNSTATE_running], lates, late_at(500),
-                        late_at(990), late_max));
-    else
-        ring_print(text("LOAD %s now=%lu done=%lu ran=%lu ;\r\n", name, t, done,
-                        rs.time[RUNSTATE_running]));
+    ring_print(text("LOAD %s now=%lu done=%lu ran=%lu late=%u %u %u %u %u %u %u %u %u ;\r\n", name,
+                    t, done, rs.time[RUNSTATE_running], late[0], late[1], late[2], late[3], late[4],
+                    late[5], late[6], late[7], late[8]));
 }
 
 /* One unit of work: some thousand instructions. */
@@ -77,6 +63,8 @@ static void dodge(const char *name, uint64_t period)
 
 static void wake(const char *name, uint64_t burst, uint64_t pause)
 {
+    unsigned int i;
+
     for (;;) {
         uint64_t t = now() + pause, us;
 
@@ -84,9 +72,9 @@ static void wake(const char *name, uint64_t burst, uint64_t pause)
         if (now() < t)
             continue;
         us = (now() - t) / 1000;
-        late[us / 10 < BUCKETS ? us / 10 : BUCKETS - 1]++;
-        lates++;
-        late_max = us > late_max ? (uint32_t)us : late_max;
+        for (i = 0; i < ARRAY_SIZE(bound_us) && us > bound_us[i]; i++)
+            ;
+        late[i]++;
         for (t = now() + burst; now() < t;)
             work();
         report(name, now());

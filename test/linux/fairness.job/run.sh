@@ -17,58 +17,66 @@ guest() { # NAME ARGS...: created paused, its console kept
     printf 'name = "%s"\nkernel = "%s/load.elf"\nextra = "%s"\nmemory = 16\n' \
         "$name" "$PWD" "$*" >/run/$name.cfg
     run xl create -q -p /run/$name.cfg
-    xl console "$name" </dev/null >/run/$name.log 2>/dev/null &
+    xl console "$name" </dev/null >>/run/$name.log 2>/dev/null &
 }
-times() { # PHASE WHEN
+uptime() { cut -d' ' -f1 /proc/uptime; }
+charged() { # PHASE WHEN
     xl list | awk -v p="$1 $2" 'NR > 1 {print "TIME", p, $1, $6}'
-    echo "TIME $1 $2 uptime $(cut -d' ' -f1 /proc/uptime)"
+    echo "TIME $1 $2 uptime $(uptime)"
 }
-counts() { # PHASE WHEN NAME...
-    phase=$1 when=$2
-    shift 2
+# Their first and last counts while dom0 slept. Guests count from the hypervisor's start, dom0 from
+# its own, a second or two later.
+counts() { # PHASE BEGIN END NAME...
+    phase=$1 begin=$2 end=$3
+    shift 3
     for name in "$@"; do
-        echo "SAMPLE $phase $when $(grep 'LOAD.*;' /run/$name.log | tail -n 1)"
+        tr '=' ' ' </run/$name.log | awk -v p="SAMPLE $phase" -v b="$begin" -v e="$end" '
+            /^LOAD.*;/ && $4 > (b + 3) * 1e9 && $4 < e * 1e9 {
+                if (!n++) print p, "begin", $0
+                last = $0
+            }
+            END {if (n) print p, "end", last}'
     done
 }
-phase() { # PHASE SECONDS NAME...: only these run. dom0 sleeps between the two counts.
-    phase=$1 seconds=$2
+phase() { # PHASE SECONDS NAME...: only these run. dom0 sleeps meanwhile.
+    phase=$1 span=$2
     shift 2
+    for name in "$@"; do : >/run/$name.log; done
     for name in "$@"; do run xl unpause $name; done
-    times $phase begin
-    sleep 3
-    counts $phase begin "$@"
-    sleep $seconds
-    counts $phase end "$@"
-    times $phase end
+    charged $phase begin
+    begin=$(uptime)
+    sleep $((span + 5))
+    end=$(uptime)
+    charged $phase end
     for name in "$@"; do run xl pause $name; done
+    counts $phase $begin $end "$@"
 }
 
-long=$(cat seconds)
-short=$((long / 3))
+seconds=$(cat seconds)
 run xl sched-credit2 -d Domain-0 -w 16384 # for the commands between
 for n in 1 2 3 4 5 6 7 8 9; do guest s$n spin; done
 guest dodger dodge 10000
 guest waker wake 100 20000
 echo "FAIR guests are there"
 
-phase alone $short s1
+phase alone 5 s1
 run xl sched-credit2 -d s1 -w 128
 run xl sched-credit2 -d s2 -w 256
 run xl sched-credit -d s3 -w 512
-phase weights $long s1 s2 s3
+phase weights $seconds s1 s2 s3
 for n in 1 2 3; do run xl sched-credit2 -d s$n -w 256; done
 run xl sched-credit2 -d s1 -c 10
 run xl sched-credit2 -d s2 -c 25
 run xl sched-credit2 -d s3 -c 50
-phase caps $short s1 s2 s3
+phase caps $seconds s1 s2 s3
 for n in 1 2 3; do run xl sched-credit2 -d s$n -c 0; done
-phase dodger $short s1 dodger
+phase dodger $seconds s1 dodger
 run xl sched-rtds -d s1 -v all -p 10000 -b 4000 -e 1
 if xl sched-rtds -d s2 -v all -p 10000 -b 6000 -e 1; then fail "60 % more were promised"; fi
 xl dmesg | grep 'd[0-9]*v0 reserves 60.0 %' | tail -n 1 | sed 's/^/FAIR refused: /'
-phase reserved $short s1 s2 s3 s4 s5 s6 s7 s8 s9
+phase reserved $seconds s1 s2 s3 s4 s5 s6 s7 s8 s9
 run xl sched-rtds -d s1 -v all -p 1000000 -b 1 -e 1
-phase wakeup $short s1 s2 s3 s4 waker
+phase wakeup $seconds s1 s2 s3 s4 waker
 xl debug-keys r
 xl dmesg | tail -n 12 | sed 's/^/DMESG /'
 for name in s1 s2 s3 s4 s5 s6 s7 s8 s9 dodger waker; do run xl destroy $name; done
