@@ -5,7 +5,7 @@
     linux_job.py [HV=...] [NAME[:VARIANT]...] [--list] [--all] [--echo]
 
 A job is a folder with run.sh (runs as root in dom0, in the folder, which is a small disk of its
-own) and job.py, which says what the host does:
+own, with test/linux/lib beside it) and job.py, which says what the host does:
 
     TIMEOUT   seconds for one boot        VARIANTS  {name: {Machine field: value}}
     EXPECT    patterns that must appear   ENDED     how QEMU must end (default 'guest-shutdown')
@@ -169,6 +169,7 @@ def run_variant(job, name, fields, base, echo=False):
     with tempfile.TemporaryDirectory(prefix="wheeler-job-") as work:
         stage = os.path.join(work, "stage")
         shutil.copytree(job.path, stage, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+        shutil.copytree(os.path.join(JOBS, "lib"), os.path.join(stage, "lib"))
         ctx = Context(job, name, machine, stage)
         if job.get("prepare", None):
             job.module.prepare(ctx)
