@@ -46,7 +46,7 @@ STEPS = [
     ("linux", "make linux JOBS='boot iso reboot disk net cpuhotplug' DISK_MIB=64", 1800, False),
     ("xl", "make linux JOBS='xlinfo xlcreate xldev'", 1800, False),
     ("pools", "make linux JOBS=cpupool", 600, False),
-    ("devices", "make linux JOBS=ioshare", 1800, False),
+    ("devices", "make linux JOBS='ioshare xlqemu'", 1800, False),
     ("control", "make linux JOBS='churn xlbad'", 600, False),
     ("stress", "make linux JOBS=stress STRESS_SECONDS=30", 600, False),
     ("time", "make linux JOBS=time TIME_SECONDS=30", 300, False),
