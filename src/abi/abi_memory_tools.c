@@ -57,7 +57,7 @@ long abi_memory_set_map(u64 arg)
     rc = abi_target_domain(req.domid, &d);
     if (rc)
         return rc;
-    map = page_zalloc(sizeof(*map));
+    map = domain_zalloc(d, sizeof(*map));
     rc = map ? 0 : -ENOMEM;
     if (map && !guestmem_copy_in(map->entry, req.map.buffer.p, req.map.nr_entries * E820_SIZE))
         rc = -EFAULT;
@@ -69,7 +69,7 @@ long abi_memory_set_map(u64 arg)
         lock_release(&d->lock);
         map = old;
     }
-    page_zfree(map, sizeof(*map));
+    domain_zfree(d, map, sizeof(*map));
     domain_put(d);
     return rc;
 }

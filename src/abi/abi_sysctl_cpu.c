@@ -200,13 +200,13 @@ long abi_domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
                                 c->nr_msrs);
     if (d->state != DOMAIN_BUILDING)
         return hypercall_refuse(-EEXIST, "domctl: set_cpu_policy: d%u has run", d->id);
-    p = page_zalloc(sizeof(*p));
+    p = domain_zalloc(d, sizeof(*p));
     if (p == NULL)
         return -ENOMEM;
     memcpy(p, d->kind->cpu_policy(), sizeof(*p));
     for (i = 0; i < c->nr_leaves; i++) {
         if (!GUESTMEM_IN(&l, c->leaves.p + i)) {
-            page_zfree(p, sizeof(*p));
+            domain_zfree(d, p, sizeof(*p));
             return -EFAULT;
         }
         apply_leaf(p, &l);
@@ -219,6 +219,6 @@ long abi_domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
         d->cpu_policy = p;
     lock_release(&d->lock);
     if (d->cpu_policy != p)
-        page_zfree(p, sizeof(*p));
+        domain_zfree(d, p, sizeof(*p));
     return 0;
 }

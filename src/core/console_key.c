@@ -232,11 +232,19 @@ static void key_grants(void)
 static void key_memory(void)
 {
     u64 total = page_total_count(), left = page_free_count(), objects, pages;
+    struct domain *d;
+    u32 id = 0;
 
     page_small_count(&objects, &pages);
     log_msg(LOG_ERR, "RAM: %lu MiB in %lu pages, %lu free, highest frame %lx", total >> 8, total,
             left, page_max_mfn);
     log_msg(LOG_ERR, "small objects: %lu in %lu pages", objects, pages);
+    while (id < DOMID_FIRST_RESERVED && (d = domain_next((domid_t)id)) != NULL) {
+        id = d->id + 1u;
+        log_msg(LOG_ERR, "d%u: %lu of %lu pages; %lu shared pages and %lu bytes because of it",
+                d->id, d->pages, d->max_pages, d->shared_pages, d->charge);
+        domain_put(d);
+    }
 }
 
 /* A vCPU's registers: at the stack's top when it is what this CPU interrupted, else stopped. */

@@ -121,20 +121,51 @@ static void dir_remove(struct domain *d)
     lock_release(&list_lock);
 }
 
+void *domain_zalloc(struct domain *d, size_t size)
+{
+    void *p = page_zalloc(size);
+
+    if (p != NULL)
+        __atomic_fetch_add(&d->charge, page_zsize(size), __ATOMIC_RELAXED);
+    return p;
+}
+
+void domain_zfree(struct domain *d, void *p, size_t size)
+{
+    if (p != NULL)
+        __atomic_fetch_sub(&d->charge, page_zsize(size), __ATOMIC_RELAXED);
+    page_zfree(p, size);
+}
+
+mfn_t domain_alloc_frame(struct domain *d)
+{
+    mfn_t m = page_alloc_hv(0);
+
+    if (!mfn_eq(m, MFN_INVALID))
+        __atomic_fetch_add(&d->charge, PAGE_SIZE, __ATOMIC_RELAXED);
+    return m;
+}
+
+void domain_free_frame(struct domain *d, mfn_t mfn)
+{
+    __atomic_fetch_sub(&d->charge, PAGE_SIZE, __ATOMIC_RELAXED);
+    page_free_hv(mfn, 0);
+}
+
 #define RANGES_MAX 64
 
-static struct range_set *range_set_new(void)
+static struct range_set *range_set_new(struct domain *d)
 {
-    struct range_set *s = page_zalloc(sizeof(*s) + RANGES_MAX * sizeof(struct range));
+    struct range_set *s = domain_zalloc(d, sizeof(*s) + RANGES_MAX * sizeof(struct range));
 
     if (s != NULL)
         range_init(s, (struct range *)(s + 1), RANGES_MAX);
     return s;
 }
 
-static void range_set_free(struct range_set *s)
+static void range_set_free(struct domain *d, struct range_set *s)
 {
-    page_zfree(s, sizeof(*s) + RANGES_MAX * sizeof(struct range));
+    domain_zfree(d, s, sizeof(*s) + RANGES_MAX * sizeof(struct range));
 }
 
 static void shared_info_free(struct domain *d)
@@ -161,10 +192,10 @@ static int parts_create(struct domain *d, u32 pool)
 {
     int rc;
 
-    d->ioports = range_set_new();
-    d->iomem = range_set_new();
-    d->irqs = range_set_new();
-    d->vcpu = page_zalloc(d->max_vcpus * sizeof(struct vcpu *));
+    d->ioports = range_set_new(d);
+    d->iomem = range_set_new(d);
+    d->irqs = range_set_new(d);
+    d->vcpu = domain_zalloc(d, d->max_vcpus * sizeof(struct vcpu *));
     if (d->ioports == NULL || d->iomem == NULL || d->irqs == NULL || d->vcpu == NULL)
         return -ENOMEM;
     rc = sched_domain_init(d, pool);
@@ -201,12 +232,18 @@ static void parts_destroy(struct domain *d)
     shared_info_free(d);
     domain_teardown_fini(d);
     watchdog_domain_fini(d);
-    page_zfree(d->vcpu, d->max_vcpus * sizeof(struct vcpu *));
-    page_zfree(d->memory_map, sizeof(*d->memory_map));
-    page_zfree(d->cpu_policy, sizeof(*d->cpu_policy));
-    range_set_free(d->ioports);
-    range_set_free(d->iomem);
-    range_set_free(d->irqs);
+    domain_zfree(d, d->vcpu, d->max_vcpus * sizeof(struct vcpu *));
+    domain_zfree(d, d->memory_map, sizeof(*d->memory_map));
+    domain_zfree(d, d->cpu_policy, sizeof(*d->cpu_policy));
+    range_set_free(d, d->ioports);
+    range_set_free(d, d->iomem);
+    range_set_free(d, d->irqs);
+}
+
+static void free_last(struct domain *d)
+{
+    ASSERT(d->charge == page_zsize(sizeof(*d))); /* all that was taken for it is freed */
+    page_zfree(d, sizeof(*d));
 }
 
 static void reap(void *arg);
@@ -226,6 +263,7 @@ int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, u32 
     if (d == NULL)
         return -ENOMEM;
     d->id = id;
+    d->charge = page_zsize(sizeof(*d));
     d->kind = kind;
     d->max_vcpus = max_vcpus;
     d->privileged = privileged;
@@ -245,7 +283,7 @@ int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, u32 
         atomic_store_release(&d->refs, 2u); /* its own, the caller's */
     if (rc != 0) {
         parts_destroy(d);
-        page_zfree(d, sizeof(*d));
+        free_last(d);
         return rc;
     }
     *out = d;
@@ -284,7 +322,7 @@ static void reap(void *arg)
         d->state = DOMAIN_DEAD;
         parts_destroy(d);
         dir_remove(d);
-        page_zfree(d, sizeof(*d));
+        free_last(d);
         event_raise_global_virq(VIRQ_DOM_EXC);
     }
 }

@@ -46,6 +46,7 @@ struct domain {
     u64 moving;                 /* frames on their way to or from it */
     u64 shared_pages;           /* special frames (page_share_with) */
     u64 claim;                  /* frames set aside for it (page_set_claim) */
+    u64 charge;                 /* bytes of the hypervisor's objects for it; atomic */
     bool no_frames;             /* it gets no more: it is dying */
     bool last_frame_puts;       /* the domain's own reference goes with its last frame */
     u32 page_list;              /* head, PAGE_LINK_END = empty */
@@ -144,6 +145,13 @@ void domain_put(struct domain *d);
 struct domain *domain_lookup(domid_t id);
 /* First referenced domain with id >= `id`, or NULL. */
 struct domain *domain_next(domid_t id);
+
+/* page_zalloc and page_zfree for what exists because of d: counted as its (debug key m). */
+void *domain_zalloc(struct domain *d, size_t size);
+void domain_zfree(struct domain *d, void *p, size_t size);
+/* The same for a frame: page_alloc_hv(0) and page_free_hv(mfn, 0). */
+mfn_t domain_alloc_frame(struct domain *d);
+void domain_free_frame(struct domain *d, mfn_t mfn);
 
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);

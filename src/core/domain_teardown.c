@@ -134,12 +134,12 @@ static int step(struct domain *d)
 /* The state from which there is no way back. */
 static int begin(struct domain *d)
 {
-    struct domain_teardown *t = page_zalloc(sizeof(*t));
+    struct domain_teardown *t = domain_zalloc(d, sizeof(*t));
 
     if (t != NULL)
-        t->dummy = page_zalloc(PAGE_SIZE);
+        t->dummy = domain_zalloc(d, PAGE_SIZE);
     if (t == NULL || t->dummy == NULL) {
-        page_zfree(t, sizeof(*t));
+        domain_zfree(d, t, sizeof(*t));
         return -ENOMEM;
     }
     t->port = 1;
@@ -153,8 +153,8 @@ static int begin(struct domain *d)
     }
     lock_release(&d->lock);
     if (t != NULL) {
-        page_zfree(t->dummy, PAGE_SIZE);
-        page_zfree(t, sizeof(*t));
+        domain_zfree(d, t->dummy, PAGE_SIZE);
+        domain_zfree(d, t, sizeof(*t));
     }
     return 0;
 }
@@ -185,6 +185,6 @@ void domain_teardown_fini(struct domain *d)
 
     if (t == NULL)
         return;
-    page_zfree(t->dummy, PAGE_SIZE);
-    page_zfree(t, sizeof(*t));
+    domain_zfree(d, t->dummy, PAGE_SIZE);
+    domain_zfree(d, t, sizeof(*t));
 }

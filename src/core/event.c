@@ -17,25 +17,24 @@
 
 STATIC_ASSERT(ARRAY_SIZE(((struct vcpu *)0)->virq_port) == NR_VIRQS, "one port per VIRQ");
 
-static void *event_page_alloc(void)
+static void *event_page_alloc(void *ctx)
 {
-    return page_zalloc(PAGE_SIZE);
+    return domain_zalloc(ctx, PAGE_SIZE);
 }
 
-static void event_page_free(void *page)
+static void event_page_free(void *ctx, void *page)
 {
-    page_zfree(page, PAGE_SIZE);
+    domain_zfree(ctx, page, PAGE_SIZE);
 }
-
-static const struct evtchn_mem event_mem = {event_page_alloc, event_page_free};
 
 int event_domain_init(struct domain *d)
 {
-    struct evtchn_domain *e = page_zalloc(sizeof(*e));
+    struct evtchn_domain *e = domain_zalloc(d, sizeof(*e));
+    struct evtchn_mem mem = {event_page_alloc, event_page_free, d};
 
     if (!e)
         return -ENOMEM;
-    evtchn_init(e, d->id, EVTCHN_PORTS_MAX, &event_mem);
+    evtchn_init(e, d->id, EVTCHN_PORTS_MAX, &mem);
     d->evt = e;
     return 0;
 }
@@ -51,7 +50,7 @@ void event_domain_fini(struct domain *d)
         ;
     d->evt = NULL;
     evtchn_fini(e);
-    page_zfree(e, sizeof(*e));
+    domain_zfree(d, e, sizeof(*e));
 }
 
 static struct vcpu *event_vcpu(const struct domain *d, u32 id)

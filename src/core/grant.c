@@ -33,7 +33,7 @@ struct grant_table {
 
 int grant_domain_init(struct domain *d)
 {
-    struct grant_table *t = page_zalloc(sizeof(*t));
+    struct grant_table *t = domain_zalloc(d, sizeof(*t));
 
     if (!t)
         return -ENOMEM;
@@ -64,9 +64,9 @@ static int grow_one(struct domain *d, struct grant_table *t)
     mfn_t mfn;
 
     if (!t->pins[2 * n])
-        t->pins[2 * n] = page_zalloc(PAGE_SIZE);
+        t->pins[2 * n] = domain_zalloc(d, PAGE_SIZE);
     if (!t->pins[2 * n + 1])
-        t->pins[2 * n + 1] = page_zalloc(PAGE_SIZE);
+        t->pins[2 * n + 1] = domain_zalloc(d, PAGE_SIZE);
     if (!t->pins[2 * n] || !t->pins[2 * n + 1])
         return -ENOMEM;
     mfn = page_alloc_hv(0);
@@ -196,21 +196,22 @@ struct maptrack *grant_handles(const struct domain *d)
 }
 
 /* A page of handles more; the array of pages comes with the first. Lock held. */
-static int handles_grow(struct maptrack *m)
+static int handles_grow(struct domain *d)
 {
+    struct maptrack *m = &d->grants->handles;
     struct maptrack_entry *page;
     int rc;
 
     if (m->nr / MAPTRACK_PER_PAGE >= m->limit)
         return -ENOSPC;
     if (!m->page)
-        m->page = page_zalloc(m->limit * sizeof(m->page[0]));
-    page = m->page ? page_zalloc(PAGE_SIZE) : NULL;
+        m->page = domain_zalloc(d, m->limit * sizeof(m->page[0]));
+    page = m->page ? domain_zalloc(d, PAGE_SIZE) : NULL;
     if (!page)
         return -ENOMEM;
     rc = maptrack_add(m, page);
     if (rc)
-        page_zfree(page, PAGE_SIZE);
+        domain_zfree(d, page, PAGE_SIZE);
     return rc;
 }
 
@@ -221,7 +222,7 @@ u32 grant_handle_alloc(struct domain *d)
 
     lock_acquire(&t->map_lock);
     handle = maptrack_alloc(&t->handles);
-    if (unlikely(handle == MAPTRACK_NONE) && !handles_grow(&t->handles))
+    if (unlikely(handle == MAPTRACK_NONE) && !handles_grow(d))
         handle = maptrack_alloc(&t->handles);
     lock_release(&t->map_lock);
     return handle;
@@ -260,11 +261,11 @@ void grant_domain_fini(struct domain *d)
         grant_domain_close(d);
     d->grants = NULL;
     for (i = 0; i < ARRAY_SIZE(t->pins); i++)
-        page_zfree(t->pins[i], PAGE_SIZE);
+        domain_zfree(d, t->pins[i], PAGE_SIZE);
     for (i = 0; i < t->handles.nr / MAPTRACK_PER_PAGE; i++)
-        page_zfree(t->handles.page[i], PAGE_SIZE);
-    page_zfree(t->handles.page, t->handles.limit * sizeof(t->handles.page[0]));
-    page_zfree(t, sizeof(*t));
+        domain_zfree(d, t->handles.page[i], PAGE_SIZE);
+    domain_zfree(d, t->handles.page, t->handles.limit * sizeof(t->handles.page[0]));
+    domain_zfree(d, t, sizeof(*t));
 }
 
 /* Entries pinned, and how often for writing; the counts may be a moment old. */

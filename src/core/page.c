@@ -299,6 +299,11 @@ static void slab_put_page(void *ctx, void *page)
     buddy_free(&buddy, maddr_to_mfn(hmap_direct_to_maddr(page)).v, 0, true);
 }
 
+size_t page_zsize(size_t size)
+{
+    return size > SLAB_MAX_SIZE ? PAGE_SIZE << order_of(size) : slab_size(size);
+}
+
 void *page_zalloc(size_t size)
 {
     void *p;

@@ -51,6 +51,8 @@ void page_free_hv(mfn_t mfn, unsigned int order);
 /* Small objects, zeroed, 16-byte aligned, up to 2 KiB; above: whole pages. NULL when out. */
 void *page_zalloc(size_t size);
 void page_zfree(void *p, size_t size);
+/* What an object of this size occupies, in bytes. */
+size_t page_zsize(size_t size);
 /* How many small objects there are, and the pages they lie on. */
 void page_small_count(u64 *objects, u64 *pages);
 

@@ -17,29 +17,31 @@ static mfn_t table_alloc(void *ctx)
 {
     const struct physmap *m = ctx;
 
-    return m->p2m.tables >= m->limit ? MFN_INVALID : page_alloc_hv(0);
+    return m->p2m.tables >= m->limit ? MFN_INVALID : domain_alloc_frame(m->domain);
 }
 
 static void table_free(void *ctx, mfn_t table)
 {
-    (void)ctx;
-    page_free_hv(table, 0);
+    const struct physmap *m = ctx;
+
+    domain_free_frame(m->domain, table);
 }
 
 int physmap_init(struct domain *d, const struct p2m_format *format, void (*flush)(struct domain *d))
 {
-    struct physmap *m = page_zalloc(sizeof(*m));
+    struct physmap *m = domain_zalloc(d, sizeof(*m));
     struct p2m_mem mem = {table_alloc, table_free, m};
     int rc;
 
     if (m == NULL)
         return -ENOMEM;
     lock_init(&m->lock, RANK_P2M);
+    m->domain = d;
     m->limit = TABLES_DEFAULT;
     m->flush = flush;
     rc = p2m_init(&m->p2m, format, &mem, cpu_features.page1g);
     if (rc != 0) {
-        page_zfree(m, sizeof(*m));
+        domain_zfree(d, m, sizeof(*m));
         return rc;
     }
     d->physmap = m;
@@ -68,7 +70,7 @@ void physmap_free(struct domain *d)
     while (physmap_fini_step(d, 64) != 0)
         ;
     d->physmap = NULL;
-    page_zfree(m, sizeof(*m));
+    domain_zfree(d, m, sizeof(*m));
 }
 
 int physmap_set_pool(struct domain *d, u64 bytes)

@@ -17,6 +17,7 @@
 struct physmap {
     struct lock lock; /* RANK_P2M */
     struct p2m p2m;
+    struct domain *domain;
     u32 limit; /* tables it may have */
     /* Every CPU that runs d forgets what the tables said. The lock is held. */
     void (*flush)(struct domain *d);

@@ -55,7 +55,7 @@ int pirq_domain_init(struct domain *d)
 
     if (!d->privileged)
         return 0;
-    t = page_zalloc(sizeof(*t));
+    t = domain_zalloc(d, sizeof(*t));
     if (!t)
         return -ENOMEM;
     lock_init(&t->lock, RANK_PIRQ);
@@ -118,7 +118,7 @@ void pirq_domain_fini(struct domain *d)
     for (i = 0; i < PIRQ_MAX; i++)
         if (t->pirq[i].unmasked)
             timer_stop_sync(&t->pirq[i].unmask);
-    page_zfree(t, sizeof(*t));
+    domain_zfree(d, t, sizeof(*t));
 }
 
 /* A line nobody set up yet is set up as the bus it belongs to has it: ISA by the MADT, else PCI. */

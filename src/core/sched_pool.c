@@ -332,7 +332,7 @@ int sched_pin_override(struct vcpu *v, s32 cpu)
 
 int sched_domain_init(struct domain *d, u32 pool)
 {
-    struct sched_domain *sd = page_zalloc(sizeof(*sd));
+    struct sched_domain *sd = domain_zalloc(d, sizeof(*sd));
     const struct pool *p;
     int rc = 0;
 
@@ -356,7 +356,7 @@ int sched_domain_init(struct domain *d, u32 pool)
     }
     lock_release(&pool_lock);
     if (rc)
-        page_zfree(sd, sizeof(*sd));
+        domain_zfree(d, sd, sizeof(*sd));
     return rc;
 }
 
@@ -393,12 +393,12 @@ void sched_domain_fini(struct domain *d)
     *p = sd->next;
     lock_release(&pool_lock);
     d->sched = NULL;
-    page_zfree(sd, sizeof(*sd));
+    domain_zfree(d, sd, sizeof(*sd));
 }
 
 int sched_vcpu_init(struct vcpu *v)
 {
-    struct sched_vcpu *s = page_zalloc(sizeof(*s));
+    struct sched_vcpu *s = domain_zalloc(v->domain, sizeof(*s));
     struct sched_domain *sd = v->domain->sched;
     u64 cpus;
 
@@ -437,7 +437,7 @@ void sched_vcpu_fini(struct vcpu *v)
     *(prev ? &prev->sibling : &v->domain->sched->vcpus) = s->sibling;
     promised[s->unit.home] -= share_of(s);
     lock_release(&pool_lock);
-    page_zfree(s, sizeof(*s));
+    domain_zfree(v->domain, s, sizeof(*s));
     v->sched = NULL;
 }
 

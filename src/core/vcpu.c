@@ -26,7 +26,7 @@ static size_t vcpu_fpu_size(void)
 
 static int vcpu_init_parts(struct vcpu *v)
 {
-    void *area = page_zalloc(vcpu_fpu_size());
+    void *area = domain_zalloc(v->domain, vcpu_fpu_size());
     int rc;
 
     if (!area)
@@ -65,8 +65,8 @@ static void vcpu_free(struct vcpu *v)
     vtime_vcpu_fini(v);
     sched_vcpu_fini(v);
     vcpu_info_release(v);
-    page_zfree(v->fpu.area, vcpu_fpu_size());
-    page_zfree(v, sizeof(*v));
+    domain_zfree(v->domain, v->fpu.area, vcpu_fpu_size());
+    domain_zfree(v->domain, v, sizeof(*v));
 }
 
 int vcpu_create(struct domain *d, u32 id)
@@ -78,7 +78,7 @@ int vcpu_create(struct domain *d, u32 id)
         return -EINVAL;
     if (d->vcpu[id])
         return -EEXIST;
-    v = page_zalloc(sizeof(*v));
+    v = domain_zalloc(d, sizeof(*v));
     if (!v)
         return -ENOMEM;
     v->id = id;

@@ -80,7 +80,7 @@ static void vtime_periodic_fire(void *arg)
 
 int vtime_vcpu_init(struct vcpu *v)
 {
-    struct vcpu_time *t = page_zalloc(sizeof(*t));
+    struct vcpu_time *t = domain_zalloc(v->domain, sizeof(*t));
 
     if (!t)
         return -ENOMEM;
@@ -105,7 +105,7 @@ void vtime_vcpu_fini(struct vcpu *v)
     timer_stop_sync(&t->periodic);
     timer_stop_sync(&t->poll);
     v->time = NULL;
-    page_zfree(t, sizeof(*t));
+    domain_zfree(v->domain, t, sizeof(*t));
 }
 
 /* Fields first or version first: the stores stay in this order on x86 (SDM vol. 3, 9.2.2). */

@@ -28,7 +28,7 @@ static void watchdog_bites(void *arg)
 
 static int watchdog_create(struct domain *d)
 {
-    struct domain_watchdogs *w = page_zalloc(sizeof(*w));
+    struct domain_watchdogs *w = domain_zalloc(d, sizeof(*w));
     u32 i;
 
     if (w == NULL)
@@ -41,7 +41,7 @@ static int watchdog_create(struct domain *d)
         w = NULL;
     }
     lock_release(&d->lock);
-    page_zfree(w, sizeof(*w));
+    domain_zfree(d, w, sizeof(*w));
     return 0;
 }
 
@@ -95,6 +95,6 @@ void watchdog_domain_fini(struct domain *d)
         return;
     for (i = 0; i < WATCHDOGS; i++)
         timer_stop_sync(&d->watchdogs->timer[i]);
-    page_zfree(d->watchdogs, sizeof(*d->watchdogs));
+    domain_zfree(d, d->watchdogs, sizeof(*d->watchdogs));
     d->watchdogs = NULL;
 }

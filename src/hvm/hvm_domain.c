@@ -49,7 +49,7 @@ static void hvm_flush(struct domain *d)
 
 static int hvm_domain_init(struct domain *d)
 {
-    struct hvm_domain *hd = page_zalloc(sizeof(*hd));
+    struct hvm_domain *hd = domain_zalloc(d, sizeof(*hd));
 
     if (hd == NULL)
         return -ENOMEM;
@@ -62,13 +62,13 @@ static int hvm_domain_init(struct domain *d)
 static void hvm_domain_fini(struct domain *d)
 {
     physmap_free(d);
-    page_zfree(d->hvm, sizeof(*d->hvm));
+    domain_zfree(d, d->hvm, sizeof(*d->hvm));
     d->hvm = NULL;
 }
 
 static int hvm_vcpu_init(struct vcpu *v)
 {
-    struct hvm_vcpu *h = page_zalloc(sizeof(*h));
+    struct hvm_vcpu *h = domain_zalloc(v->domain, sizeof(*h));
     int rc;
 
     if (h == NULL)
@@ -87,7 +87,7 @@ static void hvm_vcpu_fini(struct vcpu *v)
 {
     timer_stop_sync(&v->hvm->apic_timer);
     hvm_vendor->vcpu_fini(v);
-    page_zfree(v->hvm, sizeof(*v->hvm));
+    domain_zfree(v->domain, v->hvm, sizeof(*v->hvm));
     v->hvm = NULL;
 }
 

@@ -197,14 +197,14 @@ static void store_dr(struct vcpu *v)
 
 static int svm_vcpu_init(struct vcpu *v)
 {
-    struct svm_vcpu *s = page_zalloc(sizeof(*s));
-    mfn_t m = page_alloc_hv(0);
+    struct svm_vcpu *s = domain_zalloc(v->domain, sizeof(*s));
+    mfn_t m = domain_alloc_frame(v->domain);
     struct vmcb *c;
 
     if (s == NULL || mfn_eq(m, MFN_INVALID)) {
-        page_zfree(s, sizeof(*s));
+        domain_zfree(v->domain, s, sizeof(*s));
         if (!mfn_eq(m, MFN_INVALID))
-            page_free_hv(m, 0);
+            domain_free_frame(v->domain, m);
         return -ENOMEM;
     }
     v->hvm->svm = s;
@@ -235,8 +235,8 @@ static void svm_vcpu_fini(struct vcpu *v)
 
     if (s == NULL)
         return;
-    page_free_hv(maddr_to_mfn(s->vmcb_maddr), 0);
-    page_zfree(s, sizeof(*s));
+    domain_free_frame(v->domain, maddr_to_mfn(s->vmcb_maddr));
+    domain_zfree(v->domain, s, sizeof(*s));
     v->hvm->svm = NULL;
 }
 

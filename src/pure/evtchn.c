@@ -32,7 +32,7 @@ void evtchn_init(struct evtchn_domain *e, domid_t id, u32 limit, const struct ev
     e->id = id;
     e->limit = MIN(limit, (u32)EVTCHN_PORTS_MAX);
     e->search = 1; /* port 0 is never valid */
-    e->mem = mem;
+    e->mem = *mem;
 }
 
 void evtchn_fini(struct evtchn_domain *e)
@@ -40,7 +40,7 @@ void evtchn_fini(struct evtchn_domain *e)
     unsigned int i;
 
     for (i = 0; i < EVTCHN_TABLE_PAGES && e->page[i]; i++) {
-        e->mem->free(e->page[i]);
+        e->mem.free(e->mem.ctx, e->page[i]);
         e->page[i] = NULL;
     }
 }
@@ -48,7 +48,7 @@ void evtchn_fini(struct evtchn_domain *e)
 static bool evtchn_grow(struct evtchn_domain *e, u32 port)
 {
     u32 i = port / (u32)EVTCHN_PORTS_PER_PAGE;
-    u64 *page = port_inject_failure() ? NULL : e->mem->alloc();
+    u64 *page = port_inject_failure() ? NULL : e->mem.alloc(e->mem.ctx);
 
     if (!page)
         return false;

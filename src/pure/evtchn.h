@@ -67,8 +67,9 @@ static inline u32 evtchn_arg(evtchn_word_t w)
 
 /* Table memory: whole zeroed pages. alloc may return NULL. */
 struct evtchn_mem {
-    void *(*alloc)(void);
-    void (*free)(void *page);
+    void *(*alloc)(void *ctx);
+    void (*free)(void *ctx, void *page);
+    void *ctx;
 };
 
 struct evtchn_domain {
@@ -76,7 +77,7 @@ struct evtchn_domain {
     domid_t id;
     u32 limit;  /* ports 1 .. limit-1 may exist */
     u32 search; /* no free port below this one in the pages that exist */
-    const struct evtchn_mem *mem;
+    struct evtchn_mem mem;
     u64 *page[EVTCHN_TABLE_PAGES]; /* grown in order, never shrunk before fini */
     u64 polling[MAX_VCPUS / 64];   /* vCPUs in SCHEDOP_poll; atomic, core/event.c */
 };

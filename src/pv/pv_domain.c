@@ -27,13 +27,13 @@
 /* Whose address space a CPU's CR3 and TLB belong to; own CPU only. */
 static struct domain *loaded[MAX_CPUS];
 
-static bool perdomain_table(struct pv_domain *pd, u32 *n, u64 **table, u64 *slot)
+static bool perdomain_table(struct domain *d, u32 *n, u64 **table, u64 *slot)
 {
-    mfn_t m = page_alloc_hv(0);
+    mfn_t m = domain_alloc_frame(d);
 
     if (mfn_eq(m, MFN_INVALID))
         return false;
-    pd->perdomain_tables[(*n)++] = m;
+    d->pv->perdomain_tables[(*n)++] = m;
     *table = port_map(m);
     if (slot != NULL)
         *slot = mfn_to_maddr(m) | TABLE_FLAGS;
@@ -42,7 +42,7 @@ static bool perdomain_table(struct pv_domain *pd, u32 *n, u64 **table, u64 *slot
 
 static int pv_domain_init(struct domain *d)
 {
-    struct pv_domain *pd = page_zalloc(sizeof(*pd));
+    struct pv_domain *pd = domain_zalloc(d, sizeof(*pd));
     u64 *l3, *l2;
     u32 i, n = 0;
 
@@ -52,11 +52,11 @@ static int pv_domain_init(struct domain *d)
     lock_init(&pd->mmu_lock, RANK_MMU);
     for (i = 0; i < ARRAY_SIZE(pd->perdomain_tables); i++)
         pd->perdomain_tables[i] = MFN_INVALID;
-    if (!perdomain_table(pd, &n, &l3, NULL) || !perdomain_table(pd, &n, &l2, &l3[0]))
+    if (!perdomain_table(d, &n, &l3, NULL) || !perdomain_table(d, &n, &l2, &l3[0]))
         return -ENOMEM;
     pd->perdomain_l3 = pd->perdomain_tables[0];
     for (i = 0; i < (d->max_vcpus + 15) / 16; i++)
-        if (!perdomain_table(pd, &n, &pd->perdomain_l1[i], &l2[i]))
+        if (!perdomain_table(d, &n, &pd->perdomain_l1[i], &l2[i]))
             return -ENOMEM;
     return 0;
 }
@@ -68,14 +68,14 @@ static void pv_domain_fini(struct domain *d)
 
     for (i = 0; i < ARRAY_SIZE(pd->perdomain_tables); i++)
         if (!mfn_eq(pd->perdomain_tables[i], MFN_INVALID))
-            page_free_hv(pd->perdomain_tables[i], 0);
-    page_zfree(pd, sizeof(*pd));
+            domain_free_frame(d, pd->perdomain_tables[i]);
+    domain_zfree(d, pd, sizeof(*pd));
     d->pv = NULL;
 }
 
 static int pv_vcpu_init(struct vcpu *v)
 {
-    struct pv_vcpu *pv = page_zalloc(sizeof(*pv));
+    struct pv_vcpu *pv = domain_zalloc(v->domain, sizeof(*pv));
 
     if (pv == NULL)
         return -ENOMEM;
@@ -90,7 +90,7 @@ static int pv_vcpu_init(struct vcpu *v)
 
 static void pv_vcpu_fini(struct vcpu *v)
 {
-    page_zfree(v->pv, sizeof(*v->pv));
+    domain_zfree(v->domain, v->pv, sizeof(*v->pv));
     v->pv = NULL;
 }
 

@@ -32,8 +32,9 @@ struct toy_port {
 static struct toy_port toy_model[TOY_DOMS][EVTCHN_PORTS_MAX];
 static u32 toy_grown[TOY_DOMS]; /* pages the model's table has */
 
-static void *toy_alloc(void)
+static void *toy_alloc(void *ctx)
 {
+    (void)ctx;
     if (toy_no_page) {
         toy_no_page--;
         return NULL;
@@ -42,13 +43,14 @@ static void *toy_alloc(void)
     return calloc(1, PAGE_SIZE);
 }
 
-static void toy_free(void *page)
+static void toy_free(void *ctx, void *page)
 {
+    (void)ctx;
     atomic_add_return(&toy_pages, ~0u);
     free(page);
 }
 
-static const struct evtchn_mem toy_mem = {toy_alloc, toy_free};
+static const struct evtchn_mem toy_mem = {toy_alloc, toy_free, NULL};
 
 static void toy_init(void)
 {
