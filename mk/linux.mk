@@ -3,12 +3,13 @@
 #
 #   make linux [JOBS="boot disk:nvme ..."] [ALL=1] [HV=...]      ALL=1: every variant of each job
 #              [DISK_MIB=512] [NET_MIB=64] [STRESS_SECONDS=180] [TIME_SECONDS=135]
-#              [CHURN_ROUNDS=1000] [FAIR_SECONDS=30]
+#              [CHURN_ROUNDS=1000] [FAIR_SECONDS=30] [XLCHURN_ROUNDS=20] [DENSITY_GUESTS=40]
 #   make badinput [CASES="..."] [HV=...]
 
 JOBS ?= boot reboot disk net cpuhotplug
 LINUX_ENV = $(foreach k,HV CPU MACH SMP MEM D0MEM HVOPT D0OPT STRESS_SECONDS TIME_SECONDS DISK_MIB \
-    NET_MIB CHURN_ROUNDS FAIR_SECONDS AUDIT_KEY TIMEOUT_SCALE,$(if $($(k)),$(k)='$($(k))'))
+    NET_MIB CHURN_ROUNDS FAIR_SECONDS XLCHURN_ROUNDS DENSITY_GUESTS \
+    AUDIT_KEY TIMEOUT_SCALE,$(if $($(k)),$(k)='$($(k))'))
 
 include $(if $(RUN_KNOBS),,mk/run.mk)
 .PHONY: linux badinput
