@@ -53,6 +53,7 @@ STEPS = [
     ("badinput", "make badinput", 300, False),
     ("linux-all", "make linux ALL=1 JOBS='boot disk net'", 3600, True),
     ("stress-long", "make linux JOBS=stress STRESS_SECONDS=180", 1200, True),
+    ("driverdom", "make linux ALL=1 JOBS=driverdom", 5400, True),
     ("churn-long", "make linux JOBS=churn CHURN_ROUNDS=20000", 1800, True),
     ("density", "make linux JOBS=xldensity", 1200, True),
     ("fairness", "make linux JOBS=fairness", 2400, True),
