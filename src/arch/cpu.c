@@ -308,9 +308,9 @@ static void load_tables(u32 cpu)
     __asm__ __volatile__("ltr %w0" ::"r"(SEL_TSS));
 }
 
-static void load_syscall(u32 cpu)
+void cpu_load_syscall(void)
 {
-    u64 stub = STUBS_BASE + (u64)cpu * STUB_SIZE;
+    u64 stub = STUBS_BASE + (u64)cpu_id() * STUB_SIZE;
 
     insn_wrmsr(MSR_STAR, ((u64)SEL_GUEST_CS32 << 48) | ((u64)SEL_HV_CS << 32));
     insn_wrmsr(MSR_LSTAR, stub);
@@ -324,6 +324,13 @@ static void load_syscall(u32 cpu)
     }
 }
 
+static u64 cr4_more;
+
+void cpu_cr4_base_add(u64 bits)
+{
+    cr4_more |= bits;
+}
+
 /* Control registers that stay as they are set here; a vCPU's CR4 choices are or-ed in later. */
 u64 cpu_cr4_base(void)
 {
@@ -335,7 +342,7 @@ u64 cpu_cr4_base(void)
         cr4 |= CR4_OSXSAVE;
     if (cpu_features.smep)
         cr4 |= CR4_SMEP;
-    return cr4;
+    return cr4 | cr4_more;
 }
 
 void cpu_init_this(u32 cpu)
@@ -350,10 +357,19 @@ void cpu_init_this(u32 cpu)
     insn_wrmsr(MSR_EFER, efer | EFER_SCE | (cpu_features.nx ? EFER_NX : 0));
     insn_wrmsr(MSR_PAT, PAT_VALUE);
     insn_wbinvd();
-    load_syscall(cpu);
+    cpu_load_syscall();
     insn_write_dr7(0x400);
     insn_write_dr6(0xffff0ff0);
     fpu_init_this_cpu();
+}
+
+void cpu_table_bases(u64 *gdt, u64 *tss, u64 *idt_base)
+{
+    const struct cpu_tables *t = &cpu_tables[cpu_id()];
+
+    *gdt = (u64)t->gdt - GDT_RESERVED_BYTES;
+    *tss = (u64)t->tss;
+    *idt_base = (u64)idt;
 }
 
 void cpu_use_ist(bool on)

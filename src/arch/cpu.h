@@ -110,8 +110,13 @@ void cpu_probe(void);
  */
 void cpu_init_this(u32 cpu);
 
-/* CR4 without a guest's own choices. */
+/* CR4 without a guest's own choices. add: more bits, from now on; the caller loads them. */
 u64 cpu_cr4_base(void);
+void cpu_cr4_base_add(u64 bits);
+/* What this CPU's descriptor tables and task segment are, for who loads them behind our back. */
+void cpu_table_bases(u64 *gdt, u64 *tss, u64 *idt);
+/* The system-call MSRs as PV guests have them, on this CPU. */
+void cpu_load_syscall(void);
 
 /* maddr of this CPU's GDT page: what core maps as page 14 of the running vCPU's GDT. */
 maddr_t cpu_gdt_page(u32 cpu);

@@ -54,6 +54,9 @@ struct hvm_mtrr {
     u64 var[2 * HVM_MTRR_VAR], fixed[HVM_MTRR_FIXED], def_type;
 };
 
+/* An event to deliver, in the form both vendors' control structures have; error code above. */
+#define HVM_EVENT_VALID (1ul << 31)
+#define HVM_EVENT_EV    (1ul << 11)
 #define HVM_EVENT_INTR  0u
 #define HVM_EVENT_NMI   2u
 #define HVM_EVENT_FAULT 3u
@@ -75,7 +78,8 @@ struct hvm_vcpu {
     u64 tsc_aux;
     u64 cr4_allowed;
     struct hvm_mtrr mtrr;
-    struct svm_vcpu *svm;
+    struct svm_vcpu *svm; /* the vendor's part: one of the two */
+    struct vmx_vcpu *vmx;
 };
 
 struct hvm_domain {
@@ -119,7 +123,7 @@ struct hvm_vendor {
 };
 /* The one of this machine; NULL: it cannot run such guests. Set once at boot. */
 extern const struct hvm_vendor *hvm_vendor;
-extern const struct hvm_vendor svm_vendor;
+extern const struct hvm_vendor svm_vendor, vmx_vendor;
 /* Its way into the current vCPU's guest: from cpu_info()->guest, never returns. Assembly. */
 extern void (*hvm_enter)(void);
 
@@ -134,8 +138,36 @@ static inline bool hvm_offered(void)
 }
 extern const struct guest_kind hvm_guest_kind;
 
-/* svm.c: false: not present, or switched off by the firmware (logged). */
+/* svm.c, vmx.c: false: not present, or switched off by the firmware (logged). */
 bool svm_init(void) MUST_CHECK;
+bool vmx_init(void) MUST_CHECK;
+
+/*
+ * hvm_exit.c: the meaning of exits, of the current vCPU. bool: the instruction is done; false: a
+ * fault is queued instead.
+ */
+void hvm_exit_cpuid(struct vcpu *v, struct cpu_regs *regs);
+bool hvm_exit_msr(struct vcpu *v, struct cpu_regs *regs, bool write) MUST_CHECK;
+/* No port has anything behind it: reads give ones, writes go nowhere. size: 1, 2, 4 bytes. */
+bool hvm_exit_port(struct vcpu *v, struct cpu_regs *regs, u32 port, u32 size, bool in,
+                   bool string) MUST_CHECK;
+bool hvm_exit_xsetbv(struct vcpu *v, const struct cpu_regs *regs, bool user) MUST_CHECK;
+/* May CR4 become val? Then the guest's translations are forgotten where they must be. */
+bool hvm_exit_cr4(struct vcpu *v, u64 val, u64 old, u64 cr3, u64 efer) MUST_CHECK;
+void hvm_exit_machine_check(void);
+/* DR0 to DR3 of the current vCPU: into the processor, and out. */
+void hvm_load_dr(struct hvm_vcpu *h);
+void hvm_store_dr(struct hvm_vcpu *h);
+void hvm_exit_triple_fault(struct vcpu *v);
+/* No translation of gpa; walk: the guest's own tables are there. */
+void hvm_exit_nested_fault(struct vcpu *v, u64 gpa, bool write, bool walk, struct cpu_regs *regs);
+/* The event to deliver when (type, vector, error) comes and `old` (0: none) is undelivered. */
+u64 hvm_event(struct vcpu *v, u64 old, u32 type, u32 vector, u64 error);
+/*
+ * The event an exit interrupted the delivery of, if it is to be delivered again; else 0. Software
+ * interrupts are not: their instruction is executed once more.
+ */
+u64 hvm_event_again(u64 event);
 
 /* hvm_intr.c */
 /* Something about v's interrupts has changed: it looks before its next entry. Any CPU. */
@@ -168,7 +200,10 @@ size_t hvm_mem_copy_guest(struct vcpu *v, u64 va, void *buf, size_t n, bool out)
 /* By guest-physical address, within one page. */
 bool hvm_mem_phys(struct domain *d, u64 gpa, void *buf, size_t n, bool write) MUST_CHECK;
 
-/* hvm_mmio.c: an access to a guest-physical address that is no RAM. True: done, or faulted. */
+/* hvm_mmio.c: number nr of an instruction's encoding (0 rax, 1 rcx, ... 15) among the saved ones.
+ */
+u64 *hvm_reg(struct cpu_regs *r, u32 nr);
+/* An access to a guest-physical address that is no RAM. True: done, or faulted. */
 bool hvm_mmio(struct vcpu *v, u64 gpa, bool write, struct cpu_regs *regs);
 /* The instruction at the guest's rip; its length, or 0 (the guest is to try again, or faults). */
 struct x86_insn;

@@ -24,6 +24,8 @@ void hvm_init(void)
     hvm_cpuid_init();
     if (svm_init())
         hvm_vendor = &svm_vendor;
+    else if (vmx_init())
+        hvm_vendor = &vmx_vendor;
     else
         log_msg(LOG_INFO, "HVM: no hardware-assisted guests on this machine\n");
 }

@@ -147,12 +147,13 @@ void hvm_intr_halt(struct vcpu *v, bool interrupts_on)
         cpu_kick_work(cpu_id(), WORK_RESCHED);
         return;
     }
-    /* For good: it is switched off; the last one takes the domain with it. */
+    /* For good: it is switched off; the last one takes the domain with it. Down before it counts.
+     */
+    v->hvm->wait_start = true;
+    vcpu_pause_set(v, VPAUSE_DOWN);
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i] != NULL && d->vcpu[i] != v && !(READ_ONCE(d->vcpu[i]->pause) & VPAUSE_DOWN))
             others++;
-    v->hvm->wait_start = true;
-    vcpu_pause_set(v, VPAUSE_DOWN);
     if (others == 0)
         domain_shutdown(d, SHUTDOWN_poweroff);
 }

@@ -9,7 +9,7 @@
 #include "pure/x86_decode.h"
 
 /* The register numbers' places in struct cpu_regs; rsp (4) is the processor's. */
-static u64 *reg_of(struct cpu_regs *r, u32 nr)
+u64 *hvm_reg(struct cpu_regs *r, u32 nr)
 {
     u64 *const slot[16] = {&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
                            &r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15};
@@ -53,7 +53,7 @@ static void reg_put(struct cpu_regs *r, const struct x86_insn *in, u64 val, u32 
 
     if (width == 1)
         shift = x86_decode_byte_reg(in, in->reg, &nr);
-    p = reg_of(r, nr);
+    p = hvm_reg(r, nr);
     if (width == 4)
         *p = (u32)val;
     else
@@ -67,7 +67,7 @@ static u64 reg_get(struct cpu_regs *r, const struct x86_insn *in, u32 width)
 
     if (width == 1)
         shift = x86_decode_byte_reg(in, in->reg, &nr);
-    return *reg_of(r, nr) >> shift & mask_of(width);
+    return *hvm_reg(r, nr) >> shift & mask_of(width);
 }
 
 /* mov in its forms, movzx, xchg. False: something else. */

@@ -172,25 +172,13 @@ void svm_watch_dr(struct vmcb *c, bool watch)
 
 void svm_load_dr(struct vcpu *v)
 {
-    const u64 *dr = v->hvm->dr;
-
-    insn_write_dr0(dr[0]);
-    insn_write_dr1(dr[1]);
-    insn_write_dr2(dr[2]);
-    insn_write_dr3(dr[3]);
-    v->hvm->dr_loaded = true;
+    hvm_load_dr(v->hvm);
     svm_watch_dr(svm_vmcb(v), false);
 }
 
 static void store_dr(struct vcpu *v)
 {
-    u64 *dr = v->hvm->dr;
-
-    dr[0] = insn_read_dr0();
-    dr[1] = insn_read_dr1();
-    dr[2] = insn_read_dr2();
-    dr[3] = insn_read_dr3();
-    v->hvm->dr_loaded = false;
+    hvm_store_dr(v->hvm);
     /* With a breakpoint enabled they must be there without being asked for. */
     svm_watch_dr(svm_vmcb(v), true);
 }
@@ -349,7 +337,7 @@ static bool svm_can_interrupt(const struct vcpu *v)
 {
     const struct vmcb *c = svm_vmcb(v);
 
-    return c->rflags & RFLAGS_IF && !(c->shadow & 1) && !(c->eventinj & SVM_EVENT_VALID);
+    return c->rflags & RFLAGS_IF && !(c->shadow & 1) && !(c->eventinj & HVM_EVENT_VALID);
 }
 
 static void svm_want_window(struct vcpu *v)
@@ -360,37 +348,18 @@ static void svm_want_window(struct vcpu *v)
     c->intercept1 |= SVM_I1_VINTR;
 }
 
-/* Exceptions that make a double fault of a second one (APM vol. 2, 8.2.9); #PF counts as both. */
-static bool contributory(u32 vector)
-{
-    return vector == TRAP_DE || (vector >= TRAP_TS && vector <= TRAP_PF);
-}
-
 void svm_queue_event(struct vcpu *v, u32 type, u32 vector, u64 error)
 {
     struct vmcb *c = svm_vmcb(v);
-    u64 old = c->eventinj;
 
-    if (type == HVM_EVENT_FAULT && old & SVM_EVENT_VALID && (old >> 8 & 7) == HVM_EVENT_FAULT) {
-        if ((old & 0xff) == TRAP_DF) {
-            domain_shutdown(v->domain, SHUTDOWN_reboot); /* a triple fault */
-            return;
-        }
-        if (contributory(old & 0xff) && contributory(vector)) {
-            vector = TRAP_DF;
-            error = 0;
-        }
-    }
-    c->eventinj = SVM_EVENT_VALID | type << 8 | vector;
-    if (error != HVM_NO_ERROR)
-        c->eventinj |= SVM_EVENT_EV | error << 32;
+    c->eventinj = hvm_event(v, c->eventinj, type, vector, error);
 }
 
 static bool svm_queue_nmi(struct vcpu *v)
 {
     struct vmcb *c = svm_vmcb(v);
 
-    if (c->eventinj & SVM_EVENT_VALID || c->shadow & 1)
+    if (c->eventinj & HVM_EVENT_VALID || c->shadow & 1)
         return false;
     svm_queue_event(v, HVM_EVENT_NMI, TRAP_NMI, HVM_NO_ERROR);
     c->intercept1 |= SVM_I1_IRET;

@@ -96,9 +96,6 @@ STATIC_ASSERT(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 #define SVM_VINTR_IGN_TPR (1ul << 20)
 #define SVM_VINTR_MASKING (1ul << 24)
 
-#define SVM_EVENT_VALID (1ul << 31)
-#define SVM_EVENT_EV    (1ul << 11)
-
 #define SVM_TLB_FLUSH_ALL 1
 
 /* Exit codes (APM vol. 2, appendix C). */

@@ -11,9 +11,8 @@
 #include "pure/ptype.h"
 #include "pure/x86_decode.h"
 
-#define XCR_XFEATURE 0
-#define NPF_WRITE    (1ul << 1)
-#define NPF_WALK     (1ul << 33) /* the guest's own page tables were being read */
+#define NPF_WRITE (1ul << 1)
+#define NPF_WALK  (1ul << 33) /* the guest's own page tables were being read */
 
 /* Bytes of an instruction as an intercepted one usually looks: a little-endian word. */
 #define OP1(a)       1, a
@@ -110,55 +109,29 @@ static void exit_iret(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 
 static void exit_cpuid(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
-    u32 out[4], len = insn_length(v, c, OP2(0x0f, 0xa2));
+    u32 len = insn_length(v, c, OP2(0x0f, 0xa2));
 
     if (unlikely(len == 0))
         return;
-    hvm_cpuid_query(v, (u32)regs->rax, (u32)regs->rcx, out);
-    regs->rax = out[0];
-    regs->rbx = out[1];
-    regs->rcx = out[2];
-    regs->rdx = out[3];
+    hvm_exit_cpuid(v, regs);
     step_over(v, c, len);
 }
 
 static void exit_msr(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
-    bool write = c->exitinfo1 & 1, ok;
+    bool write = c->exitinfo1 & 1;
     u32 len = write ? insn_length(v, c, OP2(0x0f, 0x30)) : insn_length(v, c, OP2(0x0f, 0x32));
-    u64 val = 0;
 
-    if (unlikely(len == 0))
-        return;
-    if (write) {
-        ok = hvm_msr_write(v, (u32)regs->rcx, (u32)regs->rax | regs->rdx << 32);
-    } else {
-        ok = hvm_msr_read(v, (u32)regs->rcx, &val);
-        if (ok) {
-            regs->rax = (u32)val;
-            regs->rdx = val >> 32;
-        }
-    }
-    if (ok)
+    if (likely(len != 0) && hvm_exit_msr(v, regs, write))
         step_over(v, c, len);
-    else
-        hvm_intr_fault(v, TRAP_GP, 0);
 }
 
-/* No port has anything behind it: reads give ones, writes go nowhere. */
 static void exit_ioio(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
     u64 info = c->exitinfo1;
-    u32 size = info >> 4 & 7;
 
-    if (info & 1ul << 2) { /* strings: nobody needs them, and they touch memory */
-        hypercall_refuse(0, "port %#lx: string instruction", info >> 16 & 0xffff);
-        hvm_intr_fault(v, TRAP_GP, 0);
-        return;
-    }
-    if (info & 1)
-        regs->rax = size == 1 ? regs->rax | 0xff : size == 2 ? regs->rax | 0xffff : 0xffffffffu;
-    step_over(v, c, c->exitinfo2 - c->rip);
+    if (hvm_exit_port(v, regs, info >> 16 & 0xffff, info >> 4 & 7, info & 1, info & 1ul << 2))
+        step_over(v, c, c->exitinfo2 - c->rip);
 }
 
 static void exit_hlt(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
@@ -198,25 +171,15 @@ static void exit_xsetbv(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
     u32 len = insn_length(v, c, OP3(0x0f, 0x01, 0xd1));
 
-    if (len == 0)
-        return;
-    if ((u32)regs->rcx == XCR_XFEATURE && fpu_set_xcr0(&v->fpu, (u32)regs->rax | regs->rdx << 32))
+    if (len != 0 && hvm_exit_xsetbv(v, regs, c->cpl != 0))
         step_over(v, c, len);
-    else
-        hvm_intr_fault(v, TRAP_GP, 0);
 }
 
-/* Number r of an instruction's encoding among the saved registers. */
-static u64 *reg_of(struct vmcb *c, struct cpu_regs *regs, u32 r)
+/* Number r of an instruction's encoding. */
+static u64 reg_value(const struct vmcb *c, struct cpu_regs *regs, u32 r)
 {
-    u64 *const slot[16] = {&regs->rax, &regs->rcx, &regs->rdx, &regs->rbx, &c->rsp,    &regs->rbp,
-                           &regs->rsi, &regs->rdi, &regs->r8,  &regs->r9,  &regs->r10, &regs->r11,
-                           &regs->r12, &regs->r13, &regs->r14, &regs->r15};
-
-    return slot[r & 15];
+    return (r & 15) == 4 ? c->rsp : *hvm_reg(regs, r);
 }
-
-#define CR4_PAGING (CR4_PAE | CR4_PGE | CR4_PCIDE | CR4_SMEP | CR4_SMAP | 1ul << 4)
 
 static void exit_cr4_write(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
@@ -230,17 +193,11 @@ static void exit_cr4_write(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs
         hvm_intr_fault(v, TRAP_UD, HVM_NO_ERROR);
         return;
     }
-    val = *reg_of(c, regs, in.rm);
+    val = reg_value(c, regs, in.rm);
     if (!(c->efer & EFER_LMA))
         val = (u32)val;
-    /* PAE goes only outside long mode, PCIDs come only in it and with PCID 0. */
-    if (val & ~v->hvm->cr4_allowed || (c->efer & EFER_LMA && !(val & CR4_PAE)) ||
-        (val & ~c->cr4 & CR4_PCIDE && (!(c->efer & EFER_LMA) || c->cr3 & 0xfff))) {
-        hvm_intr_fault(v, TRAP_GP, 0);
+    if (!hvm_exit_cr4(v, val, c->cr4, c->cr3, c->efer))
         return;
-    }
-    if ((val ^ c->cr4) & CR4_PAGING)
-        v->hvm->epoch--; /* the TLB's contents are void: a new address space id */
     c->cr4 = val;
     step_over(v, c, len);
 }
@@ -253,7 +210,7 @@ static void exit_cr8_write(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs
 
     if (len == 0)
         return;
-    val = *reg_of(c, regs, in.rm);
+    val = reg_value(c, regs, in.rm);
     if (in.map != X86_MAP_0F || in.opcode != 0x22 || in.mem || val > 15) {
         hvm_intr_fault(v, TRAP_GP, 0);
         return;
@@ -274,7 +231,7 @@ static void exit_exception(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs
 
     (void)regs;
     if (vector == TRAP_MC) {
-        __asm__ __volatile__("int $18"); /* the machine's affair */
+        hvm_exit_machine_check();
         return;
     }
     hvm_intr_fault(v, vector, vector == TRAP_AC ? c->exitinfo1 & 0xffffffff : HVM_NO_ERROR);
@@ -293,32 +250,13 @@ static void exit_icebp(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 
 static void exit_shutdown(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
-    u64 reason = v->domain->hvm->params[HVM_PARAM_TRIPLE_FAULT_REASON];
-
-    (void)regs;
-    log_msg(LOG_WARN, "d%uv%u triple fault at %#lx\n", v->domain->id, v->id, (unsigned long)c->rip);
-    /* The control block is undefined now (APM vol. 2, 15.14.3): it must not be entered again. */
-    vcpu_pause_set(v, VPAUSE_DOWN);
-    domain_shutdown(v->domain, reason <= SHUTDOWN_MAX ? (u32)reason : SHUTDOWN_reboot);
+    (void)c, (void)regs;
+    hvm_exit_triple_fault(v);
 }
 
 static void exit_npf(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
-    u64 gpa = c->exitinfo2;
-    bool write = c->exitinfo1 & NPF_WRITE;
-    struct page *pg = physmap_get_page(v->domain, GFN(gpa >> PAGE_SHIFT), write);
-
-    if (pg != NULL) { /* it has come meanwhile */
-        ptype_put_page(pg);
-        return;
-    }
-    if (c->exitinfo1 & NPF_WALK) {
-        domain_crash(v->domain, "page table at %#lx, where there is no memory", (unsigned long)gpa);
-        return;
-    }
-    if (!hvm_mmio(v, gpa, write, regs))
-        domain_crash(v->domain, "%s at %#lx cannot be emulated (rip %#lx)",
-                     write ? "write" : "read", (unsigned long)gpa, (unsigned long)c->rip);
+    hvm_exit_nested_fault(v, c->exitinfo2, c->exitinfo1 & NPF_WRITE, c->exitinfo1 & NPF_WALK, regs);
 }
 
 static const struct {
@@ -361,19 +299,6 @@ static const struct {
     [SVM_EXIT_RDPRU] = {refuse_ud},
 };
 
-/*
- * The exit came in the middle of delivering an event: again at the next entry. Not software
- * interrupts, whose instruction is executed once more (types 3 with vectors 3 and 4, and 4).
- */
-static void requeue(struct vmcb *c)
-{
-    u64 info = c->exitintinfo, type = info >> 8 & 7, vector = info & 0xff;
-
-    if (type == 4 || (type == HVM_EVENT_FAULT && (vector == TRAP_BP || vector == TRAP_OF)))
-        return;
-    c->eventinj = info;
-}
-
 void svm_exit(struct cpu_regs *regs)
 {
     struct vcpu *v = vcpu_current();
@@ -382,8 +307,9 @@ void svm_exit(struct cpu_regs *regs)
 
     regs->rax = c->rax;
     c->tlb_control = 0;
-    if (unlikely(c->exitintinfo & SVM_EVENT_VALID))
-        requeue(c);
+    /* The exit came in the middle of delivering an event: again at the next entry. */
+    if (unlikely(c->exitintinfo & HVM_EVENT_VALID))
+        c->eventinj = hvm_event_again(c->exitintinfo);
     if (likely(code < SVM_EXIT_TABLE && rows[code].fn != NULL))
         rows[code].fn(v, c, regs);
     else if (code == SVM_EXIT_NPF)
