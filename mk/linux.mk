@@ -2,6 +2,7 @@
 # make linux: jobs in a Debian control domain on QEMU, and boots with bad input.
 #
 #   make linux [JOBS="boot disk:nvme ..."] [ALL=1] [HV=...]      ALL=1: every variant of each job
+#              [BOCHS=1]                 on Bochs, a processor with VT-x, instead of QEMU
 #              [DISK_MIB=512] [NET_MIB=64] [STRESS_SECONDS=180] [TIME_SECONDS=135]
 #              [CHURN_ROUNDS=1000] [FAIR_SECONDS=30] [XLCHURN_ROUNDS=20] [DENSITY_GUESTS=40]
 #   make badinput [CASES="..."] [HV=...]
@@ -9,7 +10,7 @@
 JOBS ?= boot reboot disk net cpuhotplug
 LINUX_ENV = $(foreach k,HV CPU MACH SMP MEM D0MEM HVOPT D0OPT STRESS_SECONDS TIME_SECONDS DISK_MIB \
     NET_MIB CHURN_ROUNDS FAIR_SECONDS XLCHURN_ROUNDS DENSITY_GUESTS \
-    AUDIT_KEY TIMEOUT_SCALE,$(if $($(k)),$(k)='$($(k))'))
+    AUDIT_KEY TIMEOUT_SCALE BOCHS,$(if $($(k)),$(k)='$($(k))'))
 
 include $(if $(RUN_KNOBS),,mk/run.mk)
 .PHONY: linux badinput
@@ -22,6 +23,6 @@ badinput: linux-ready
 
 .PHONY: linux-ready
 linux-ready:
-	@tools/deps.sh build image run
+	@tools/deps.sh build image run $(if $(filter 1,$(BOCHS)),bochs)
 	@$(if $(filter $(BUILD)/%,$(HV)),$(MAKE) --no-print-directory $(HV),:)
 	@image/build.sh

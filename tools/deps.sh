@@ -3,8 +3,9 @@
 # deps.sh GROUP...: install the Debian packages that a part of the project needs, if any is missing.
 #
 # Groups: build (compile the hypervisor), image (the dom0 disk), run (QEMU), test (host tests,
-# fuzzing, ISO), all. Prints nothing and returns at once when everything is there. Installs as root,
-# or through sudo; with neither it names the command to type and fails.
+# fuzzing, ISO), bochs (a processor with VT-x), all. Prints nothing and returns at once when
+# everything is there. Installs as root, or through sudo; with neither it names the command to type
+# and fails.
 set -eu
 
 packages() {
@@ -17,8 +18,10 @@ packages() {
     run)   echo qemu-system-x86 seabios python3 ;;
     test)  echo clang libclang-rt-14-dev llvm clang-format grub-pc-bin grub-common xorriso mtools \
                 libc6-dev ;;
+    bochs) echo bochs bochs-term bochsbios vgabios bsdutils grub-pc-bin grub-common xorriso \
+                mtools ;;
     all)   packages build; packages image; packages run; packages test ;;
-    *)     echo "deps.sh: unknown group '$1' (build, image, run, test, all)" >&2; exit 2 ;;
+    *)     echo "deps.sh: unknown group '$1' (build, image, run, test, bochs, all)" >&2; exit 2 ;;
     esac
 }
 

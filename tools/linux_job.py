@@ -28,6 +28,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import bochs
 import vm
 
 JOBS = os.path.join(vm.TOP, "test", "linux")
@@ -38,6 +39,8 @@ LOGS = os.path.join(vm.BUILD, "linux")
 ALARM = re.compile(r"Kernel panic|\bBUG:|(?<!Overflow: )WARNING:|Oops:|soft lockup|rcu: INFO|"
                    r"(\(XEN\)|wheeler:?|hypervisor:?|^)\s*(Panic\b|PANIC\b|panic:)")
 GRACE = 3
+# On Bochs, an Intel processor with VT-x, instead of QEMU (BOCHS=1); everything takes longer.
+BOCHS = os.environ.get("BOCHS") == "1"
 
 
 class Job:
@@ -165,7 +168,7 @@ def run_variant(job, name, fields, base, echo=False):
         machine.d0mem = machine.mem // 2 if machine.mem >= 1024 else machine.mem * 5 // 8
     os.makedirs(LOGS, exist_ok=True)
     hv = os.path.basename(machine.hv).split(".")[0]
-    log = os.path.join(LOGS, f"{job.name}-{name}-{hv}.log")
+    log = os.path.join(LOGS, f"{job.name}-{name}-{hv}{'-bochs' if BOCHS else ''}.log")
     with tempfile.TemporaryDirectory(prefix="wheeler-job-") as work:
         stage = os.path.join(work, "stage")
         shutil.copytree(job.path, stage, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
@@ -176,8 +179,9 @@ def run_variant(job, name, fields, base, echo=False):
         disk = os.path.join(work, "job.img")
         make_disk(disk, stage)
         machine.disks.insert(0, (disk, False))
-        timeout = int(job.get("TIMEOUT", 180) * float(os.environ.get("TIMEOUT_SCALE", "1")))
-        with vm.Vm(machine, log, echo) as ctx.vm:
+        scale = float(os.environ.get("TIMEOUT_SCALE", "5" if BOCHS else "1"))
+        timeout = int(job.get("TIMEOUT", 180) * scale)
+        with (bochs.Bochs if BOCHS else vm.Vm)(machine, log, echo) as ctx.vm:
             reason = watch(ctx, job.get("ALLOW", []), timeout)
             seconds = ctx.vm.elapsed()
         reasons = [reason] if reason else judge(ctx, ctx.vm.ended)
@@ -202,7 +206,7 @@ def select(names, run_all):
 
 def report(job, variant, result):
     verdict = "PASS" if not result.reasons else "FAIL"
-    print(f"{verdict} {job.name}:{variant} {result.seconds:.0f} s"
+    print(f"{verdict} {job.name}:{variant}{' on Bochs' if BOCHS else ''} {result.seconds:.0f} s"
           + "".join(f"\n     {r}" for r in result.reasons), flush=True)
     if result.reasons:
         print(f"     last lines of {os.path.relpath(result.log)}:")

@@ -51,6 +51,7 @@ STEPS = [
     ("stress", "make linux JOBS=stress STRESS_SECONDS=30", 600, False),
     ("time", "make linux JOBS=time TIME_SECONDS=30", 300, False),
     ("badinput", "make badinput", 300, False),
+    ("vtx", "make linux BOCHS=1 JOBS=xlpvh:up MEM=1024 D0MEM=512", 5400, True),
     ("linux-all", "make linux ALL=1 JOBS='boot disk net'", 3600, True),
     ("stress-long", "make linux JOBS=stress STRESS_SECONDS=180", 1200, True),
     ("driverdom", "make linux ALL=1 JOBS=driverdom", 5400, True),

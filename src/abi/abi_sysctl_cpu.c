@@ -33,20 +33,9 @@ static const struct {
     {7, 1, CPUPOLICY_EDX},
 };
 
-static const struct cpu_policy_leaf *find(const struct cpu_policy *p, u32 leaf, u32 sub)
-{
-    u32 i;
-
-    for (i = 0; i < p->nr; i++)
-        if (p->leaf[i].leaf == leaf &&
-            (p->leaf[i].sub == sub || p->leaf[i].sub == CPUPOLICY_NO_SUB))
-            return &p->leaf[i];
-    return NULL;
-}
-
 static u32 word(const struct cpu_policy *p, u32 i)
 {
-    const struct cpu_policy_leaf *l = find(p, words[i].leaf, words[i].sub);
+    const struct cpu_policy_leaf *l = cpupolicy_find(p, words[i].leaf, words[i].sub);
 
     return l != NULL ? l->r[words[i].reg] : 0;
 }
@@ -99,12 +88,27 @@ static long put_missing(struct leaf_list *list, const struct cpu_policy *p, u32 
     u32 leaf;
 
     for (leaf = first; leaf <= last && rc == 0; leaf++) {
-        if (find(p, leaf, 0) != NULL)
+        if (cpupolicy_find(p, leaf, 0) != NULL)
             continue;
         rc = put_leaf(list, leaf, leaf == 0xb ? 0 : CPUPOLICY_NO_SUB, zero);
         if (rc == 0 && leaf == 0xb)
             rc = put_leaf(list, leaf, 1, zero);
     }
+    return rc;
+}
+
+/* Likewise the subleaves of extended states that are between two the policy has. */
+static long put_missing_states(struct leaf_list *list, const struct cpu_policy *p)
+{
+    const struct cpu_policy_leaf *l = cpupolicy_find(p, 0xd, 0);
+    u64 states = l != NULL ? l->r[CPUPOLICY_EAX] | (u64)l->r[CPUPOLICY_EDX] << 32 : 0;
+    static const u32 zero[4];
+    long rc = 0;
+    u32 sub;
+
+    for (sub = 2; sub < 63 && states >> sub != 0 && rc == 0; sub++)
+        if (cpupolicy_find(p, 0xd, sub) == NULL)
+            rc = put_leaf(list, 0xd, sub, zero);
     return rc;
 }
 
@@ -115,7 +119,8 @@ static long put_missing(struct leaf_list *list, const struct cpu_policy *p, u32 
 static long put_leaves(const struct cpu_policy *p, xen_cpuid_leaf_t *to, u32 *nr)
 {
     struct leaf_list list = {.to = to, .room = *nr};
-    const struct cpu_policy_leaf *basic = find(p, 0, 0), *ext = find(p, 0x80000000, 0);
+    const struct cpu_policy_leaf *basic = cpupolicy_find(p, 0, 0),
+                                 *ext = cpupolicy_find(p, 0x80000000, 0);
     long rc = 0;
     u32 i;
 
@@ -126,6 +131,8 @@ static long put_leaves(const struct cpu_policy *p, xen_cpuid_leaf_t *to, u32 *nr
     for (i = 0; i < p->nr && rc == 0; i++)
         if (p->leaf[i].leaf != 4 || p->leaf[i].sub < CACHE_SUBLEAVES)
             rc = put_leaf(&list, p->leaf[i].leaf, p->leaf[i].sub, p->leaf[i].r);
+    if (rc == 0)
+        rc = put_missing_states(&list, p);
     if (rc == 0)
         rc = put_missing(&list, p, 0, basic != NULL ? basic->r[0] : 0);
     if (rc == 0)

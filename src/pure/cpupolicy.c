@@ -113,7 +113,7 @@ static bool host_get(const struct host *h, u32 leaf, u32 sub, u32 out[4])
     return true;
 }
 
-static const struct cpu_policy_leaf *find(const struct cpu_policy *p, u32 leaf, u32 sub)
+const struct cpu_policy_leaf *cpupolicy_find(const struct cpu_policy *p, u32 leaf, u32 sub)
 {
     u32 i;
 
@@ -306,7 +306,7 @@ u32 cpupolicy_xsave_size(const struct cpu_policy *p, u64 xcr0, bool compact)
     for (i = 2; i < 63; i++) {
         if (!(xcr0 >> i & 1))
             continue;
-        l = find(p, 0xd, i);
+        l = cpupolicy_find(p, 0xd, i);
         if (!l)
             continue;
         if (!compact)
@@ -397,7 +397,7 @@ void cpupolicy_query(const struct cpu_policy *p, const struct cpupolicy_ctx *ctx
         query_topology(ctx, sub, out);
         return;
     }
-    l = find(p, leaf, sub);
+    l = cpupolicy_find(p, leaf, sub);
     if (!l)
         return;
     memcpy(out, l->r, sizeof(l->r));
@@ -417,7 +417,7 @@ void cpupolicy_query(const struct cpu_policy *p, const struct cpupolicy_ctx *ctx
 
 bool cpupolicy_has(const struct cpu_policy *p, u32 leaf, u32 reg, u32 bit)
 {
-    const struct cpu_policy_leaf *l = find(p, leaf, 0);
+    const struct cpu_policy_leaf *l = cpupolicy_find(p, leaf, 0);
 
     return l && l->r[reg] >> bit & 1;
 }

@@ -60,4 +60,7 @@ u32 cpupolicy_xsave_size(const struct cpu_policy *p, u64 xcr0, bool compact);
 /* True when bit `bit` of register `reg` of a leaf is offered. */
 bool cpupolicy_has(const struct cpu_policy *p, u32 leaf, u32 reg, u32 bit);
 
+/* The policy's own row for a leaf, or NULL. */
+const struct cpu_policy_leaf *cpupolicy_find(const struct cpu_policy *p, u32 leaf, u32 sub);
+
 #endif
