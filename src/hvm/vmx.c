@@ -133,10 +133,11 @@ static bool choose_all(void)
                     (cpu_features.rdtscp ? VMX2_RDTSCP : 0),
                 VMX2_VPID | VMX2_INVPCID, &caps.secondary) ||
         !choose("exit", MSR_VMX_EXIT + at,
-                VMX_EXIT_HOST64 | VMX_EXIT_SAVE_PAT | VMX_EXIT_LOAD_PAT | VMX_EXIT_SAVE_EFER |
-                    VMX_EXIT_LOAD_EFER,
+                VMX_EXIT_DEBUG | VMX_EXIT_HOST64 | VMX_EXIT_SAVE_PAT | VMX_EXIT_LOAD_PAT |
+                    VMX_EXIT_SAVE_EFER | VMX_EXIT_LOAD_EFER,
                 0, &caps.exit) ||
-        !choose("entry", MSR_VMX_ENTRY + at, VMX_ENTRY_PAT | VMX_ENTRY_EFER, 0, &caps.entry))
+        !choose("entry", MSR_VMX_ENTRY + at, VMX_ENTRY_DEBUG | VMX_ENTRY_PAT | VMX_ENTRY_EFER, 0,
+                &caps.entry))
         return false;
     ept = insn_rdmsr(MSR_VMX_EPT_VPID);
     if (caps.primary & (VMX_CR3_LOAD | VMX_CR3_STORE) || !(ept & EPT_WALK4) || !(ept & EPT_WB) ||

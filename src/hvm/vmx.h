@@ -96,11 +96,13 @@ enum vmcs_field {
 #define VMX2_UNRESTRICTED (1u << 7)
 #define VMX2_INVPCID      (1u << 12)
 /* Exit and entry controls. */
+#define VMX_EXIT_DEBUG     (1u << 2)
 #define VMX_EXIT_HOST64    (1u << 9)
 #define VMX_EXIT_SAVE_PAT  (1u << 18)
 #define VMX_EXIT_LOAD_PAT  (1u << 19)
 #define VMX_EXIT_SAVE_EFER (1u << 20)
 #define VMX_EXIT_LOAD_EFER (1u << 21)
+#define VMX_ENTRY_DEBUG    (1u << 2)
 #define VMX_ENTRY_LONG     (1u << 9)
 #define VMX_ENTRY_PAT      (1u << 14)
 #define VMX_ENTRY_EFER     (1u << 15)
