@@ -36,8 +36,8 @@ LOGS = os.path.join(vm.BUILD, "linux")
 
 # A line that ends the run at once: the kernel's alarms and the hypervisor's. What the kernel says
 # of the processor's bugs ("Speculative Return Stack Overflow: WARNING: ...") is none.
-ALARM = re.compile(r"Kernel panic|\bBUG:|(?<!Overflow: )WARNING:|Oops:|soft lockup|rcu: INFO|"
-                   r"(\(XEN\)|wheeler:?|hypervisor:?|^)\s*(Panic\b|PANIC\b|panic:)")
+ALARM = re.compile(r"Kernel panic|\bBUG:|(?<!Overflow: )(?<!RETBleed: )WARNING:|Oops:|soft lockup|"
+                   r"rcu: INFO|(\(XEN\)|wheeler:?|hypervisor:?|^)\s*(Panic\b|PANIC\b|panic:)")
 GRACE = 3
 # On Bochs, an Intel processor with VT-x, instead of QEMU (BOCHS=1); everything takes longer.
 BOCHS = os.environ.get("BOCHS") == "1"

@@ -26,6 +26,8 @@ wait_gone() { # NAME: until the list does not have it
 give_up() {
     echo "PVH $1"
     sed 's/^/CONSOLE /' /run/console | tail -n 60
+    cmp vmlinuz /run/vmlinuz || echo "PVH the kernel's file has changed"
+    free -m
     xl list
     xl debug-keys q
     xl debug-keys r
