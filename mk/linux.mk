@@ -5,11 +5,12 @@
 #              [BOCHS=1]                 on Bochs, a processor with VT-x, instead of QEMU
 #              [DISK_MIB=512] [NET_MIB=64] [STRESS_SECONDS=180] [TIME_SECONDS=135]
 #              [CHURN_ROUNDS=1000] [FAIR_SECONDS=30] [XLCHURN_ROUNDS=20] [DENSITY_GUESTS=40]
+#              [GUESTDISK_SECONDS=600] [GUESTNET_MIB=256]
 #   make badinput [CASES="..."] [HV=...]
 
 JOBS ?= boot reboot disk net cpuhotplug
 LINUX_ENV = $(foreach k,HV CPU MACH SMP MEM D0MEM HVOPT D0OPT STRESS_SECONDS TIME_SECONDS DISK_MIB \
-    NET_MIB CHURN_ROUNDS FAIR_SECONDS XLCHURN_ROUNDS DENSITY_GUESTS \
+    NET_MIB CHURN_ROUNDS FAIR_SECONDS XLCHURN_ROUNDS DENSITY_GUESTS GUESTDISK_SECONDS GUESTNET_MIB \
     AUDIT_KEY TIMEOUT_SCALE BOCHS,$(if $($(k)),$(k)='$($(k))'))
 
 include $(if $(RUN_KNOBS),,mk/run.mk)

@@ -12,6 +12,8 @@ import tarfile
 
 import vm
 
+# Where the loader of Debian's programs finds libraries, and what some name themselves.
+LIBRARIES = tuple("usr/lib/x86_64-linux-gnu" + sub for sub in ("", "/ceph")) + ("usr/lib64",)
 LIB = os.path.join(vm.TOP, "test", "linux", "lib")
 DIRS = ("usr/bin", "usr/sbin", "usr/lib", "usr/lib64")
 
@@ -77,8 +79,7 @@ class Base:
             path, member = todo.pop()
             if path not in done:
                 done.add(path)
-                todo += [self.locate(n, ("usr/lib/x86_64-linux-gnu", "usr/lib64"))
-                         for n in self.put(tree, path, member)]
+                todo += [self.locate(n, LIBRARIES) for n in self.put(tree, path, member)]
 
 
 def modules(names):
@@ -123,3 +124,25 @@ def ramdisk(out, start=None, drivers=(), programs=(), files=None):
         subprocess.run(["cpio", "-o", "-H", "newc", "--quiet", "-R", "0:0"], cwd=tree, check=True,
                        input=names.stdout, stdout=file)
     shutil.rmtree(tree)
+
+
+def leaks(ctx, tag):
+    """What a job's guests failed in, or left behind when all of them were gone, by its lines with
+    that tag: `free before N`, `free after N`, and lib/guest.sh's `audit before`, `audit after`."""
+    reasons = [m.group(0) for m in ctx.find(rf"{tag} failed: .*")]
+    free = [int(m.group(1)) for m in ctx.find(rf"{tag} free (?:before|after) (\d+)")]
+    if len(free) != 2 or abs(free[0] - free[1]) > 1:
+        reasons.append(f"free memory before and after: {free}")
+    if ctx.machine.hv == "xen":
+        return reasons
+    audits = ctx.find(rf"{tag} (?:before|after) .*audit: \d+ frames, \d+ tables \(\d+ pinned\), "
+                      r"(\d+) frames held .* (\d+) errors")
+    reasons += [f"audit: {m.group(0)}" for m in audits if m.group(2) != "0"]
+    held = [m.group(1) for m in audits]
+    if len(held) != 2 or held[0] != held[1]:
+        reasons.append(f"frames held from elsewhere, before and after: {held}")
+    used = [m.groups() for m in ctx.find(rf"{tag} after .*grant table of .* (\d+) entries in use, "
+                                         r"(\d+) writers; (\d+) of")]
+    if used != [("0", "0", "0")]:
+        reasons.append(f"grants in use afterwards (entries, writers, handles by domain): {used}")
+    return reasons

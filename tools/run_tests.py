@@ -47,6 +47,8 @@ STEPS = [
     ("xl", "make linux JOBS='xlinfo xlcreate xldev'", 1800, False),
     ("pools", "make linux JOBS=cpupool", 600, False),
     ("devices", "make linux JOBS='ioshare xlqemu'", 1800, False),
+    ("guest-io", "make linux JOBS='guestdisk guestnet' GUESTDISK_SECONDS=40 GUESTNET_MIB=16", 1200,
+     False),
     ("control", "make linux JOBS='churn xlbad'", 600, False),
     ("xlchurn", "make linux JOBS=xlchurn", 600, False),
     ("stress", "make linux JOBS=stress STRESS_SECONDS=30", 600, False),
@@ -59,6 +61,7 @@ STEPS = [
     ("churn-long", "make linux JOBS=churn CHURN_ROUNDS=20000", 1800, True),
     ("xlchurn-long", "make linux JOBS=xlchurn XLCHURN_ROUNDS=1000", 9000, True),
     ("density", "make linux JOBS=xldensity", 1200, True),
+    ("guest-io-long", "make linux JOBS='guestdisk guestnet'", 4800, True),
     ("fairness", "make linux JOBS=fairness", 2400, True),
     ("time-long", "make linux JOBS=time TIME_SECONDS=120", 600, True),
 ]

@@ -6,6 +6,7 @@ frame is lost, no grant is in use, and the frames' audit is clean."""
 import os
 import shutil
 
+import linux_guest
 import vm
 
 TIMEOUT = 1200
@@ -19,8 +20,6 @@ SIZES = {name: fields.pop("sizes") for name, fields in VARIANTS.items()}
 EXPECT = [r"GUEST up .* net=00:16:3e:01:02:03", r"DEV disk read ok", r"DEV disk written ok",
           r"DEV ping ok", r"DEV net from the guest ok", r"DEV net to the guest ok",
           r"DEV hotplug ok", r"DEV xl list ok", r"DEV end"]
-AUDIT = r"DEV %s .*audit: \d+ frames, \d+ tables \(\d+ pinned\), (\d+) frames held .* (\d+) errors"
-GRANTS = r"DEV after .*grant table of .* (\d+) entries in use, (\d+) writers; (\d+) of"
 
 
 def prepare(ctx):
@@ -31,21 +30,4 @@ def prepare(ctx):
 
 
 def check(ctx):
-    reasons = [m.group(0) for m in ctx.find(r"DEV failed: .*")]
-    free = [int(m.group(1)) for m in ctx.find(r"DEV free (?:before|after) (\d+)")]
-    if len(free) != 2 or abs(free[0] - free[1]) > 1:
-        reasons.append(f"free memory before and after: {free}")
-    if ctx.machine.hv == "xen":
-        return reasons
-    held = []
-    for when in ("before", "after"):
-        for match in ctx.find(AUDIT % when):
-            held.append(int(match.group(1)))
-            if match.group(2) != "0":
-                reasons.append(f"audit: {match.group(0)}")
-    if len(held) != 2 or held[0] != held[1]:
-        reasons.append(f"frames held from elsewhere, before and after: {held}")
-    used = [m.groups() for m in ctx.find(GRANTS)]
-    if used != [("0", "0", "0")]:
-        reasons.append(f"grants in use afterwards (entries, writers, handles by domain): {used}")
-    return reasons
+    return linux_guest.leaks(ctx, "DEV")
