@@ -496,27 +496,3 @@ void domain_shutdown(struct domain *d, u32 reason)
         return;
     event_raise_global_virq(VIRQ_DOM_EXC);
 }
-
-void domain_crash(struct domain *d, const char *f, ...)
-{
-    char text[160];
-    va_list ap;
-
-    va_start(ap, f);
-    fmt_vsnprintf(text, sizeof(text), f, ap);
-    va_end(ap);
-    log_msg(LOG_ERR, "Domain %u crashed: %s\n", d->id, text);
-    if (vcpu_current()->domain == d) {
-        /* The rest happens on the way out, when the frame is complete. */
-        vcpu_defer(vcpu_current(), VDEFER_CRASH);
-        return;
-    }
-    domain_shutdown(d, SHUTDOWN_crash);
-}
-
-void domain_crash_deferred(struct vcpu *v)
-{
-    if (v->domain->kind->dump != NULL)
-        v->domain->kind->dump(v);
-    domain_shutdown(v->domain, SHUTDOWN_crash);
-}

@@ -104,7 +104,7 @@ struct guest_kind {
     int (*teardown_step)(struct domain *d);
     /* v->info has changed: copies of the pointer follow. NULL when there are none. */
     void (*info_moved)(struct vcpu *v);
-    void (*dump)(struct vcpu *v);
+    u64 (*dump)(struct vcpu *v); /* registers to the log; returns the stack pointer */
     /*
      * A vCPU's state as the ABI has it, in or out. v does not run. set: under the domain's lock;
      * one step, -ERESTART: again with the same context.
@@ -179,7 +179,10 @@ void domain_teardown_fini(struct domain *d);
 void domain_shutdown(struct domain *d, u32 reason);
 /* What the coming shutdown will be called; the first wish counts. */
 void domain_latch_shutdown_code(struct domain *d, u32 code);
-/* Crashes the current vCPU's domain, or any: named reason in the log, dump, SHUTDOWN_crash. */
+/*
+ * core/crash.c. Crashes the current vCPU's domain, or any: named reason in the log, SHUTDOWN_crash;
+ * of the current one registers, stack and console text as well.
+ */
 void domain_crash(struct domain *d, const char *f, ...) PRINTF_LIKE(2, 3);
 
 /* The second half of domain_crash for the current vCPU: dump and shut down (VDEFER_CRASH). */

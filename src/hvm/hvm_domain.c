@@ -162,7 +162,7 @@ static int hvm_teardown_step(struct domain *d)
     return rc != 0 ? rc : release_frames(d, TEARDOWN_BUDGET);
 }
 
-static void hvm_dump(struct vcpu *v)
+static u64 hvm_dump(struct vcpu *v)
 {
     struct hvm_state s;
     struct cpu_regs r = v == vcpu_current() ? cpu_info()->guest : v->regs;
@@ -178,6 +178,7 @@ static void hvm_dump(struct vcpu *v)
             (unsigned long)s.cr3, (unsigned long)s.cr4, (unsigned long)s.efer, s.seg[HVM_CS].sel,
             s.seg[HVM_CS].attr);
     console_dump_regs(&r, true);
+    return r.rsp;
 }
 
 /* Read only: what the tools show of a vCPU. */

@@ -47,6 +47,9 @@ struct pv_vcpu {
     u64 cr4;           /* guest-chosen bits */
     bool cr0_ts;
     u64 cr2;
+    /* The last exception it was given. */
+    u64 trap_rip;
+    u32 trap_vector, trap_error;
     u64 dr[4], dr6, dr7;
     u32 iopl;             /* virtual, from physdev set_iopl: 0..3 */
     const void *iobitmap; /* guest address, set_iobitmap */

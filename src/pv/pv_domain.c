@@ -242,7 +242,7 @@ static bool pv_write_guest(struct vcpu *v, u64 va, const void *src, size_t len)
     return true;
 }
 
-static void pv_dump(struct vcpu *v)
+static u64 pv_dump(struct vcpu *v)
 {
     const struct pv_vcpu *pv = v->pv;
     const struct cpu_regs *r = v == vcpu_current() ? &cpu_info()->guest : &v->regs;
@@ -252,7 +252,10 @@ static void pv_dump(struct vcpu *v)
             (unsigned long)pv->cr3_kernel, (unsigned long)pv->cr3_user, (unsigned long)pv->cr2,
             v->info->evtchn_upcall_mask ? "masked" : "unmasked",
             v->info->evtchn_upcall_pending ? " and pending" : "");
+    log_msg(LOG_ERR, "last exception: vector %u, error code %04x, at %#lx\n", pv->trap_vector,
+            pv->trap_error, (unsigned long)pv->trap_rip);
     console_dump_regs(r, true);
+    return r->rsp;
 }
 
 const struct guest_kind pv_guest_kind = {

@@ -122,6 +122,9 @@ static ALWAYS_INLINE void inject(struct cpu_regs *regs, u32 vector, u32 error)
                        .has_error = has_error_code(vector),
                        .error = error};
 
+    pv_current()->trap_rip = regs->rip;
+    pv_current()->trap_vector = vector;
+    pv_current()->trap_error = error;
     regs->vector = vector;
     regs->error_code = error;
     bounce_create(regs, &b);
