@@ -188,7 +188,7 @@ long abi_domctl(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
         return rc == 0 ? reply(arg, &op) : rc;
     }
     if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd].fn == NULL)
-        return hypercall_refuse(-ENOSYS, "domctl: %u for d%u", op.cmd, op.domain);
+        return hypercall_refuse(-ENOSYS, "domctl: %u for d%u is not offered", op.cmd, op.domain);
     hypercall_reason_forget();
     rc = for_domain(&rows[op.cmd], &op, arg);
     return rc < 0 && !expected_error(&op) ? hypercall_refuse_rest(rc, "domctl", op.cmd, op.domain)

@@ -14,6 +14,9 @@
 #include "hvm/hvm.h"
 #include "pure/ptype.h"
 
+/* Named in the reasons below. */
+STATIC_ASSERT(MAX_VCPUS == 128 && GRANT_FRAMES_MAX == 64 && GRANT_MAPTRACK_MAX == 1024, "limits");
+
 #define TSC_MODE_DEFAULT 0
 #define TSC_MODE_NATIVE  2 /* public header arch-x86/cpuid.h: never emulated */
 
@@ -42,16 +45,16 @@ static const char *create_check(const struct xen_domctl_createdomain *c, long *e
     if (c->iommu_opts != 0 || c->vmtrace_size != 0)
         return "IOMMU options or a trace buffer";
     if (c->max_vcpus == 0 || c->max_vcpus > MAX_VCPUS)
-        return "number of vCPUs";
+        return "vCPUs, 1 to 128";
     if (!(c->flags & XEN_DOMCTL_CDF_hvm) && c->arch.emulation_flags != 0)
         return "devices emulated for a PV guest";
     if (XEN_DOMCTL_GRANT_version(c->grant_opts) < 1 || XEN_DOMCTL_GRANT_version(c->grant_opts) > 2)
         return "grant table version";
     /* Negative: the default, which is the most. */
     if (c->max_grant_frames == 0 || c->max_grant_frames > GRANT_FRAMES_MAX)
-        return "grant frames";
+        return "grant frames, 1 to 64";
     if (c->max_maptrack_frames > GRANT_MAPTRACK_MAX)
-        return "pages of grant handles";
+        return "pages of grant handles, up to 1024";
     if (c->flags & XEN_DOMCTL_CDF_hvm && hvm_check(c) != NULL)
         return hvm_check(c);
     return NULL;
@@ -74,8 +77,9 @@ long abi_domctl_createdomain(struct xen_domctl *op)
 
     why = create_check(c, &rc);
     if (why != NULL)
-        return hypercall_refuse(rc, "domctl: createdomain: %s (flags %#x, %u vCPUs)", why, c->flags,
-                                c->max_vcpus);
+        return hypercall_refuse(
+            rc, "domctl: createdomain: %s (flags %#x, vCPUs %u, grant frames %d, handle pages %d)",
+            why, c->flags, c->max_vcpus, c->max_grant_frames, c->max_maptrack_frames);
     if (op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED) {
         rc = domain_create_any(kind, c->max_vcpus, c->cpupool_id, &d);
     } else {

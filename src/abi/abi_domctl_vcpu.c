@@ -175,8 +175,15 @@ long abi_domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 
     if (v == NULL)
         return -ESRCH;
-    if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
-        return -ENOSYS; /* a PV guest has no buttons */
-    vcpu_defer(v, VDEFER_NMI);
-    return 0;
+    switch (op->u.sendtrigger.trigger) {
+    case XEN_DOMCTL_SENDTRIGGER_NMI:
+        vcpu_defer(v, VDEFER_NMI);
+        return 0;
+    case XEN_DOMCTL_SENDTRIGGER_POWER:
+    case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+        return hypercall_refuse(d->hvm != NULL ? -ENODEV : -EINVAL,
+                                "domctl: sendtrigger: d%u has no such button", d->id);
+    default:
+        return -ENOSYS;
+    }
 }

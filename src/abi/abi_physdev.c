@@ -107,7 +107,7 @@ static int own_domain(const struct domain *d, domid_t id, const char *what)
     if (rc)
         return rc;
     domain_put(other);
-    return (int)hypercall_refuse(-EOPNOTSUPP, "physdev_op: %s for domain %u", what, id);
+    return (int)hypercall_refuse(-EOPNOTSUPP, "physdev_op: %s for d%u is not offered", what, id);
 }
 
 static int map_msi(struct domain *d, const struct physdev_map_pirq *op)

@@ -226,7 +226,7 @@ long abi_sysctl(u64 arg, u64 a2, u64 a3, u64 a4, u64 a5, u64 a6)
         return hypercall_refuse(-EACCES, "sysctl: interface version %#x, not %#x",
                                 op.interface_version, XEN_SYSCTL_INTERFACE_VERSION);
     if (op.cmd >= ARRAY_SIZE(rows) || rows[op.cmd].fn == NULL)
-        return hypercall_refuse(-ENOSYS, "sysctl: %u", op.cmd);
+        return hypercall_refuse(-ENOSYS, "sysctl: %u is not offered", op.cmd);
     hypercall_reason_forget();
     rc = rows[op.cmd].fn(&op);
     /* The tools walk the list of pools to this end. */
