@@ -34,10 +34,12 @@ import vm
 JOBS = os.path.join(vm.TOP, "test", "linux")
 LOGS = os.path.join(vm.BUILD, "linux")
 
-# A line that ends the run at once: the kernel's alarms and the hypervisor's. What the kernel says
-# of the processor's bugs ("Speculative Return Stack Overflow: WARNING: ...") is none.
-ALARM = re.compile(r"Kernel panic|\bBUG:|(?<!Overflow: )(?<!RETBleed: )WARNING:|Oops:|soft lockup|"
-                   r"rcu: INFO|(\(XEN\)|wheeler:?|hypervisor:?|^)\s*(Panic\b|PANIC\b|panic:)")
+# A line that ends the run at once: the kernel's alarms and the hypervisor's, but not what it quotes
+# of a guest that crashed. What the kernel says of the processor's bugs ("Speculative Return Stack
+# Overflow: WARNING: ...") is none.
+ALARM = re.compile(r"^(?!\(XEN\) d\d+ said: ).*(Kernel panic|\bBUG:|"
+                   r"(?<!Overflow: )(?<!RETBleed: )WARNING:|Oops:|soft lockup|rcu: INFO|"
+                   r"(\(XEN\)|wheeler:?|hypervisor:?|^)\s*(Panic\b|PANIC\b|panic:))")
 GRACE = 3
 # On Bochs, an Intel processor with VT-x, instead of QEMU (BOCHS=1); everything takes longer.
 BOCHS = os.environ.get("BOCHS") == "1"
@@ -79,7 +81,8 @@ class Context:
         subprocess.run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-static",
                         "-D__XEN_TOOLS__", "-D__XEN_INTERFACE_VERSION__=0x00041100",
                         "-o", os.path.join(self.stage, name), os.path.join(source, name + ".c"),
-                        os.path.join(source, "hcall.c")], check=True)
+                        os.path.join(source, "hcall.c"), os.path.join(source, "look.c")],
+                       check=True)
 
     def guest(self, name):
         """Put a micro guest for `xl create` (test/linux/guest or the job's) onto the job disk."""

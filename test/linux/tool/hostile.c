@@ -7,7 +7,7 @@
  *
  * "same" means: the list of domains, their pages and the free memory are what they were before.
  */
-#include "hcall.h"
+#include "look.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,68 +40,14 @@ static struct xen_sysctl sc;
 static vcpu_guest_context_t context;
 static grant_entry_v1_t *grants; /* the victim's table */
 
-/* ---- What must stay as it is ---- */
-
-struct state {
-    uint64_t free_pages;
-    uint32_t domains;
-    struct {
-        domid_t id;
-        uint32_t flags;
-        uint64_t pages;
-    } domain[8];
-};
-
-static void look(struct state *s)
-{
-    static struct xen_domctl op;
-    uint32_t id = 0;
-
-    memset(s, 0, sizeof(*s));
-    s->free_pages = hcall_free_pages();
-    while (s->domains < 8) {
-        memset(&op, 0, sizeof(op));
-        if (hcall_domctl(XEN_DOMCTL_getdomaininfo, id, &op) != 0)
-            break;
-        s->domain[s->domains].id = op.domain;
-        s->domain[s->domains].flags = op.u.getdomaininfo.flags & (XEN_DOMINF_dying |
-            XEN_DOMINF_shutdown | XEN_DOMINF_paused);
-        s->domain[s->domains++].pages = op.u.getdomaininfo.tot_pages;
-        id = op.domain + 1u;
-    }
-}
-
-static const char *compare(const struct state *a, const struct state *b)
-{
-    if (a->domains != b->domains)
-        return "CHANGED domains";
-    if (memcmp(a->domain, b->domain, sizeof(a->domain)) != 0)
-        return "CHANGED domain";
-    /* The hypervisor keeps an empty page of small objects now and then. */
-    return a->free_pages + 1 >= b->free_pages && b->free_pages + 1 >= a->free_pages
-               ? "same"
-               : "CHANGED free memory";
-}
-
 /* The hypervisor's log since the last call, its last line. */
 static const char *log_line(void)
 {
-    static char text[16384];
     static uint32_t index;
-    char *line, *end;
+    char *text = look_log(&index), *end = text + strlen(text), *line;
 
-    memset(&sc, 0, sizeof(sc));
-    sc.u.readconsole.incremental = 1;
-    sc.u.readconsole.index = index;
-    sc.u.readconsole.buffer.p = text;
-    sc.u.readconsole.count = sizeof(text) - 1;
-    if (hcall_sysctl(XEN_SYSCTL_readconsole, &sc) != 0)
-        return "no log";
-    index = sc.u.readconsole.index;
-    end = text + sc.u.readconsole.count;
-    while (end > text && (end[-1] == '\n' || end[-1] == '\0'))
-        end--;
-    *end = '\0';
+    while (end > text && end[-1] == '\n')
+        *--end = '\0';
     line = strrchr(text, '\n');
     return line ? line + 1 : text;
 }
@@ -532,7 +478,7 @@ static grant_entry_v1_t *map_grants(void)
 
 int main(void)
 {
-    struct state before, after;
+    struct look before, after;
     const char *reason;
     unsigned int i;
     long rc;
@@ -562,8 +508,8 @@ int main(void)
         rc = cases[i].fn();
         reason = log_line();
         look(&after);
-        printf("BAD %s rc=%ld [%s] reason=%s\n", cases[i].name, rc, compare(&before, &after),
-               reason);
+        printf("BAD %s rc=%ld [%s] reason=%s\n", cases[i].name, rc,
+               look_compare(&before, &after, 1), reason);
         before = after;
     }
     if (grants)
