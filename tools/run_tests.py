@@ -49,7 +49,7 @@ STEPS = [
     ("devices", "make linux JOBS='ioshare xlqemu'", 1800, False),
     ("guest-io", "make linux JOBS='guestdisk guestnet' GUESTDISK_SECONDS=40 GUESTNET_MIB=16", 1200,
      False),
-    ("verbs", "make linux JOBS='xlverbs'", 2400, False),
+    ("verbs", "make linux JOBS='xlverbs xlbadcfg'", 2400, False),
     ("control", "make linux JOBS='churn xlbad'", 600, False),
     ("xlchurn", "make linux JOBS=xlchurn", 600, False),
     ("stress", "make linux JOBS=stress STRESS_SECONDS=30", 600, False),

@@ -41,7 +41,8 @@ bad "mem-max: words" 'invalid memory size: x' xl mem-max there x
 bad "vcpu-set: more than there are" 'Requested 5 VCPUs, however maxcpus is 1' xl vcpu-set -i there 5
 bad "vcpu-set: none" 'Requested 0 VCPUs' xl vcpu-set there 0
 bad "vcpu-pin: no such CPU" 'hard affinity map is empty' xl vcpu-pin there 0 9
-bad "vcpu-pin: a CPU that is not there" 'domctl 9 for d[0-9]+: an argument' xl vcpu-pin there 0 5
+bad "vcpu-pin: a CPU that is not there" 'setvcpuaffinity: d[0-9]+v0 on CPUs 0x20: none of' \
+    xl vcpu-pin there 0 5
 bad "vcpu-pin: no such vCPU" 'domctl 9 for d[0-9]+: an argument' xl vcpu-pin there 7 0
 bad "vcpu-pin: words" 'Invalid pcpu range: x' xl vcpu-pin there 0 x
 bad "sched-credit2: weight" 'weight out of range' xl sched-credit2 -d there -w 70000
@@ -51,7 +52,7 @@ bad "sched-credit2: rate limit" 'Ratelimit out of range' \
 bad "sched-credit: slice" 'scheduler_op: .* time slice' xl sched-credit -s -t 5
 bad "sched-rtds: more than a CPU" 'reserves 99\.0 %' \
     xl sched-rtds -d there -v all -p 10000 -b 9900 -e 1
-bad "sched-rtds: budget above period" 'domctl' \
+bad "sched-rtds: budget above period" 'must be smaller than or equal to period' \
     xl sched-rtds -d there -v all -p 10000 -b 20000 -e 1
 bad "trigger: unknown" 'Invalid trigger' xl trigger there nonsense
 says "trigger: no such button" 'sendtrigger: d[0-9]+ has no such button' xl trigger there power

@@ -77,5 +77,5 @@ refused "psr-hwinfo" 'Enabled +: 0' xl psr-hwinfo
 
 guest 'echo typed and answered'
 same "console: commands" "$answer" "typed and answered"
-want "shutdown -w" 'has been shut down, reason code 0' xl shutdown -w pv2
+want "shutdown -w" 'reason code 0|been destroyed' xl shutdown -w pv2
 wait_gone pv2
