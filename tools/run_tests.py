@@ -64,6 +64,7 @@ STEPS = [
     ("density", "make linux JOBS=xldensity", 1200, True),
     ("guest-io-long", "make linux JOBS='guestdisk guestnet'", 4800, True),
     ("fairness", "make linux JOBS=fairness", 2400, True),
+    ("neighbours", "make linux JOBS=neighbours", 1500, True),
     ("time-long", "make linux JOBS=time TIME_SECONDS=120", 600, True),
 ]
 

@@ -51,6 +51,8 @@ struct console_options console_options = {
     .guest_loglvl = {0, 2},
 };
 static struct ratelimit host_limit = RATELIMIT_INIT(10, 5 * SECOND);
+/* Of dom0, whose requests the tools' users ask about, and of all other guests together. */
+static struct ratelimit dom0_limit = RATELIMIT_INIT(10, SECOND);
 static struct ratelimit guest_limit = RATELIMIT_INIT(10, SECOND);
 
 /* On an interrupt stack (NMI, #MC, #DF, #DB) the lock's holder may be what was interrupted. */
@@ -165,8 +167,11 @@ bool console_guest_allows(enum log_level level)
 {
     if ((u32)level < console_options.guest_loglvl.always)
         return true;
-    return (u32)level < console_options.guest_loglvl.limited &&
-           allowed_limited(&guest_limit, "guest ");
+    if ((u32)level >= console_options.guest_loglvl.limited)
+        return false;
+    if (vcpu_current()->domain == domain_hardware)
+        return allowed_limited(&dom0_limit, "dom0 ");
+    return allowed_limited(&guest_limit, "guest ");
 }
 
 static bool host_allows(enum log_level level)
@@ -206,7 +211,7 @@ void console_guest_log(enum log_level level, const char *f, ...)
     va_end(ap);
 }
 
-/* One line of an unprivileged guest; the lock is held, so the limiter's own message waits. */
+/* One line of an unprivileged guest. */
 static void emit_guest_line(u32 domid, const char *text)
 {
     fmt_snprintf(line_buf, sizeof(line_buf), "(d%u) %s\n", domid, text);
@@ -221,8 +226,14 @@ static bool guest_line_allowed(void)
 
     if ((u32)LOG_DEBUG < console_options.guest_loglvl.always)
         return true;
-    return (u32)LOG_DEBUG < console_options.guest_loglvl.limited &&
-           ratelimit_allow(&guest_limit, port_now(), &missed);
+    if ((u32)LOG_DEBUG >= console_options.guest_loglvl.limited ||
+        !ratelimit_allow(&guest_limit, port_now(), &missed))
+        return false;
+    if (missed) {
+        fmt_snprintf(line_buf, sizeof(line_buf), "%u more guest messages suppressed", missed);
+        emit_lines("", line_buf);
+    }
+    return true;
 }
 
 static void emit_guest_text(u16 domid, const char *s, size_t n)

@@ -6,6 +6,10 @@ the rate of its own count, as a share of what a CPU does, and the time the hyper
 with, by its run state and by xl list."""
 
 import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tool"))
+import shares
 
 SECONDS = int(os.environ.get("FAIR_SECONDS", "30"))
 TIMEOUT = 1500
@@ -31,42 +35,9 @@ OWN_LOSS = {"reserved": 0.01}
 # xl list has tenths of a second and is read while dom0 works.
 LIST_SLACK = 1
 
-LATE = ["< 50 us", "< 100 us", "< 200 us", "< 500 us", "< 1 ms", "< 2 ms", "< 5 ms", "< 10 ms",
-        "more"]
-LATE_ENOUGH = 5
-
 
 def prepare(ctx):
-    ctx.guest("load")
-    with open(os.path.join(ctx.stage, "seconds"), "w", encoding="ascii") as file:
-        file.write(f"{SECONDS}\n")
-
-
-def samples(ctx):
-    """{(phase, guest): (ns passed, work done, ns run, wake-ups by how late)} of the phase."""
-    ends = {}
-    for m in ctx.find(r"SAMPLE (\w+) (\w+) LOAD (\w+) now (\d+) done (\d+) ran (\d+) "
-                      r"late ((?:\d+ )+);"):
-        ends[m.group(1), m.group(3), m.group(2)] = [*(int(m.group(n)) for n in (4, 5, 6)),
-                                                    *map(int, m.group(7).split())]
-    return {(phase, name): [b - a for a, b in zip(ends[phase, name, "begin"], end)]
-            for (phase, name, when), end in ends.items()
-            if when == "end" and (phase, name, "begin") in ends}
-
-
-def charged(ctx):
-    """{(phase, name): seconds} by xl list, and under 'uptime' the phase's length."""
-    ends = {}
-    for m in ctx.find(r"TIME (\w+) (\w+) ([\w-]+) ([\d.]+)"):
-        ends[m.group(1), m.group(3), m.group(2)] = float(m.group(4))
-    return {(phase, name): end - ends[phase, name, "begin"]
-            for (phase, name, when), end in ends.items() if when == "end"}
-
-
-def judge(what, got, least, most, reasons):
-    print(f"     {what}: {got:.2f} % ({least:g} to {most:g})")
-    if not least <= got <= most:
-        reasons.append(f"{what}: {got:.2f} %, not within {least:g} and {most:g}")
+    shares.prepare(ctx, SECONDS)
 
 
 def check_phase(phase, guests, own, times, full, reasons):
@@ -83,15 +54,15 @@ def check_phase(phase, guests, own, times, full, reasons):
         (sum(work.values()), sum(ran.values()), sum(listed.values()))
     for name, (least, most) in guests.items():
         loss = OWN_LOSS.get(phase, 0) * least
-        judge(f"{phase} {name} by its own count", 100 * work[name] / whole[0], least - loss, most,
-              reasons)
-        judge(f"{phase} {name} by its run state", 100 * ran[name] / whole[1], least, most, reasons)
-        judge(f"{phase} {name} by xl list", 100 * listed[name] / whole[2],
-              least - LIST_SLACK, most + LIST_SLACK, reasons)
+        for how, share, low, high in (
+                ("its own count", work[name] / whole[0], least - loss, most),
+                ("its run state", ran[name] / whole[1], least, most),
+                ("xl list", listed[name] / whole[2], least - LIST_SLACK, most + LIST_SLACK)):
+            shares.judge(f"{phase} {name} by {how}", 100 * share, low, high, reasons)
 
 
 def check(ctx):
-    reasons, own, times = [], samples(ctx), charged(ctx)
+    reasons, own, times = [], shares.samples(ctx), shares.charged(ctx)
     alone = own.get(("alone", "s1"))
     if not alone or not alone[2]:
         return ["no count of a guest alone"]
@@ -99,12 +70,5 @@ def check(ctx):
         check_phase(phase, guests, own, times, None, reasons)
     for phase, guests in OF_THE_CPU.items():
         check_phase(phase, guests, own, times, alone[1] / alone[2], reasons)
-    late = own.get(("wakeup", "waker"), [0])[3:]
-    if sum(late) < 30 * SECONDS:
-        reasons.append(f"only {sum(late)} wake-ups were counted")
-    else:
-        print(f"     wake-ups: {sum(late)}, by the time after the event: " + ", ".join(
-            f"{n} {bound}" for n, bound in zip(late, LATE) if n))
-        if sum(late[LATE_ENOUGH:]) * 100 > sum(late):
-            reasons.append(f"{sum(late[LATE_ENOUGH:])} of {sum(late)} wake-ups took over 1 ms")
+    shares.judge_late(own.get(("wakeup", "waker"), [0])[3:], 30 * SECONDS, reasons)
     return reasons

@@ -3,55 +3,7 @@
 # Guests that want the processor share one CPU: by weight, under caps, beside a tick dodger, with a
 # reservation, and one that wakes up beside four that compute. The host judges by the guests' own
 # counts and by the times of xl list.
-fail() {
-    echo "FAIR failed: $*"
-    xl list
-    xl dmesg | tail -n 40 | sed 's/^/DMESG /'
-    exit 1
-}
-run() {
-    timeout 120 "$@" >/run/out 2>&1 || { cat /run/out; fail "$*"; }
-}
-guest() { # NAME ARGS...: created paused, its console kept
-    name=$1
-    printf 'name = "%s"\nkernel = "%s/load.elf"\nextra = "%s"\nmemory = 16\n' \
-        "$name" "$PWD" "$*" >/run/$name.cfg
-    run xl create -q -p /run/$name.cfg
-    xl console "$name" </dev/null >>/run/$name.log 2>/dev/null &
-}
-uptime() { cut -d' ' -f1 /proc/uptime; }
-charged() { # PHASE WHEN
-    xl list | awk -v p="$1 $2" 'NR > 1 {print "TIME", p, $1, $6}'
-    echo "TIME $1 $2 uptime $(uptime)"
-}
-# Their first and last counts while dom0 slept. Guests count from the hypervisor's start, dom0 from
-# its own, a second or two later.
-counts() { # PHASE BEGIN END NAME...
-    phase=$1 begin=$2 end=$3
-    shift 3
-    for name in "$@"; do
-        tr '=' ' ' </run/$name.log | awk -v p="SAMPLE $phase" -v b="$begin" -v e="$end" '
-            /^LOAD.*;/ && $4 > (b + 3) * 1e9 && $4 < e * 1e9 {
-                if (!n++) print p, "begin", $0
-                last = $0
-            }
-            END {if (n) print p, "end", last}'
-    done
-}
-phase() { # PHASE SECONDS NAME...: only these run. dom0 sleeps meanwhile.
-    phase=$1 span=$2
-    shift 2
-    for name in "$@"; do : >/run/$name.log; done
-    for name in "$@"; do run xl unpause $name; done
-    charged $phase begin
-    begin=$(uptime)
-    sleep $((span + 5))
-    end=$(uptime)
-    charged $phase end
-    for name in "$@"; do run xl pause $name; done
-    counts $phase $begin $end "$@"
-}
-
+. ./shares.sh
 seconds=$(cat seconds)
 run xl sched-credit2 -d Domain-0 -w 16384 # for the commands between
 for n in 1 2 3 4 5 6 7 8 9; do guest s$n spin; done
