@@ -26,7 +26,8 @@ JOB = linux_job.Job("guestnet")
 
 def run(name, machine):
     """Runs the job; returns {way: MiB per 10^9 instructions}, or None."""
-    print(f"bench: measuring the network, {name} (some minutes)...", flush=True)
+    title = TITLES[name.removeprefix("net-")]
+    print(f"bench: measuring the network on {title} (some minutes)...", flush=True)
     result = linux_job.run_variant(JOB, "rate", JOB.get("VARIANTS", {})["rate"], machine)
     if result.reasons:
         linux_job.report(JOB, "rate", result)
