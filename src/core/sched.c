@@ -428,9 +428,9 @@ static struct vcpu *sched_choose(struct sched_cpu *c, u64 now)
     if (!u) {
         /* Visible as idle before looking for work elsewhere: see sched_after_insert. */
         atomic_fetch_or(&sched_idle_mask, bit);
-        if (!sched_steal(c, now))
+        /* What came may have used up its cap: then it is parked here. */
+        if (!sched_steal(c, now) || !(u = credit_choose(&c->queue, now)))
             return c->idle;
-        u = credit_choose(&c->queue, now);
     }
     if (READ_ONCE(sched_idle_mask) & bit)
         atomic_fetch_and(&sched_idle_mask, ~bit);
