@@ -56,7 +56,8 @@ fetch_debian() {
     local work include
     work=$(mktemp -d)
     include=$(words "$here/guest-packages" | tr -s ' ' ',')
-    rm -rf "$out/debs" "$out/kernel" "$guest"
+    # What was made of the old packages is void, whatever the new ones are.
+    rm -rf "$out/debs" "$out/kernel" "$guest" "$out"/{guest,initrd,disk}.stamp
     mkdir -p "$out/debs" "$out/kernel" "$guest/kernel"
     # Hooks run in a user namespace when we are not root: they write where everybody may.
     chmod 777 "$out/debs" "$work"
