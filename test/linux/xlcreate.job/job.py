@@ -11,6 +11,7 @@ TIMEOUT = 400
 VARIANTS = {"up": {}, "smp": {}}
 QUICK = ["smp"]
 EXPECT = [r"CREATE paused flags --p---", r"CREATE the guest ticks",
+          r"CREATE lines on its console 8000$",
           r"GUEST up .* xen/PV cpus=\d uuid=[0-9a-f]{8}-", r"pv1 +\d+ +300",
           r"CREATE the restored guest ticks", r"CREATE domains left 1",
           r"audit: \d+ frames, .* 0 errors"]

@@ -45,7 +45,7 @@ cat >/run/pv.cfg <<C
 name = "pv1"
 kernel = "/run/vmlinuz"
 ramdisk = "/run/guest.gz"
-extra = "console=hvc0 panic=1"
+extra = "console=hvc0 panic=1 quiet"
 memory = 160
 vcpus = $(cat vcpus)
 on_crash = "preserve"
@@ -59,6 +59,7 @@ xl console pv1 </dev/null >/run/console 2>&1 &
 show xl unpause pv1
 wait_for 'GUEST tick 2' 60 || give_up "no tick"
 echo "CREATE the guest ticks"
+echo "CREATE lines on its console $(tr -d '\r' </run/console | grep -cxE '[1-9][0-9]*')"
 grep GUEST /run/console | head -n 3 | sed 's/^/CONSOLE /'
 show xl list
 show xl vcpu-list pv1
