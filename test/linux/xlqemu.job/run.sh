@@ -45,8 +45,14 @@ for round in 1 2; do
     guest q 'gone /dev/xvdb'
 done
 
-# The screen: the kernel's console is on it, then what the guest draws.
-screen=$(look)
+# The screen: the kernel's console is on it, then what the guest draws. The kernel gives the screen
+# to the console only when there is something to write, and QEMU shows it a moment later.
+guest q 'echo Wheeler >/dev/tty0'
+text_shown() {
+    screen=$(look)
+    [ "${screen%upper=mixed*}" != "$screen" ]
+}
+until_true 30 text_shown
 say "console $screen"
 guest q 'cat /sys/class/graphics/fb0/virtual_size'
 say "fb0 $answer"
