@@ -10,7 +10,6 @@ import linux_guest
 TIMEOUT = 900
 PARTS = ("info", "cpu", "memory", "life", "tools")
 VARIANTS = {part: {"hvopt": "guest_loglvl=all", "icount": True} for part in PARTS}
-QUICK = ["info", "life", "memory", "tools"]
 UUID = "11111111-2222-3333-4444-555555555555"
 EXPECT = [r"VERDICT ok=\d+ bad=0"]
 
