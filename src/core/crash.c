@@ -5,8 +5,8 @@
  *
  * That text is read from the console's ring, through the grant the tools keep for it (entry 0:
  * GNTTAB_RESERVED_CONSOLE in public header grant_table.h). The ring still holds what was taken from
- * it long ago. It is the guest's memory: whatever is there, the loop is as long as the ring and no
- * control character passes.
+ * it long ago. It is the guest's memory and may change under our eyes: whatever is there, the loops
+ * are as long as the ring, no control character passes and few lines do.
  */
 #include "base/lib.h"
 #include "core/console.h"
@@ -16,6 +16,10 @@
 #include "pure/conline.h"
 
 #define STACK_LINES 8
+/* A guest that crashes again and again must not keep a CPU printing: a report's worth of lines, */
+#define CONSOLE_LINES 40
+/* and as many more as long ones are divided into. */
+#define CONSOLE_PIECES (CONSOLE_LINES + sizeof(((struct xencons_interface *)0)->out) / CONLINE_MAX)
 
 /* In the tables that are loaded: of the current vCPU. */
 static void dump_stack(u64 sp)
@@ -32,26 +36,39 @@ static void dump_stack(u64 sp)
     }
 }
 
-static void feed(const struct domain *d, struct conline *l, char c)
+static char char_at(const struct xencons_interface *ring, u32 i)
 {
-    if (conline_feed(l, c) && l->text[0])
-        log_msg(LOG_ERR, "d%u said: %s", d->id, l->text);
+    return READ_ONCE(ring->out[MASK_XENCONS_IDX(i, ring->out)]);
+}
+
+/* Where the last lines begin. */
+static u32 last_lines(const struct xencons_interface *ring, u32 end)
+{
+    u32 first = end - MIN(end, (u32)sizeof(ring->out)), at, lines = 0;
+
+    for (at = end; at != first; at--)
+        if (char_at(ring, at - 1) == '\n' && at != end && ++lines == CONSOLE_LINES)
+            break;
+    return at;
 }
 
 static void dump_console(struct domain *d)
 {
     const struct xencons_interface *ring;
     struct conline line = {.len = 0};
+    u32 i, end, lines = 0;
     struct page *pg;
-    u32 i, end;
 
     if (d == domain_hardware || grant_pin(d, GNTTAB_RESERVED_CONSOLE, 0, false, &pg) != GNTST_okay)
         return;
     ring = port_map(page_mfn(pg));
     end = READ_ONCE(ring->out_prod);
-    for (i = end - MIN(end, (u32)sizeof(ring->out)); i != end; i++)
-        feed(d, &line, READ_ONCE(ring->out[MASK_XENCONS_IDX(i, ring->out)]));
-    feed(d, &line, '\n');
+    for (i = last_lines(ring, end); lines < CONSOLE_PIECES && i != end + 1; i++) {
+        if (!conline_feed(&line, i == end ? '\n' : char_at(ring, i)) || !line.text[0])
+            continue;
+        log_msg(LOG_ERR, "d%u said: %s", d->id, line.text);
+        lines++;
+    }
     grant_unpin(d, GNTTAB_RESERVED_CONSOLE, false, pg);
 }
 
