@@ -39,33 +39,13 @@ PLACES = ["ata0-master", "ata0-slave", "ata1-slave"]
 CYLINDER = 16 * 63 * 512
 
 
-def make_iso(machine, path, work, entry="multiboot2"):
-    """A CD image that boots the machine's hypervisor and dom0 by this entry of GRUB's menu."""
-    packed = os.path.join(work, "hypervisor.gz")
-    with open(packed, "wb") as file:
-        subprocess.run(["gzip", "-1", "-c", machine.hypervisor()], check=True, stdout=file)
-    line = f"{machine.hvopt} dom0_mem={machine.d0mem}M,max:{machine.d0mem}M".strip()
-    subprocess.run([os.path.join(vm.TOP, "image", "iso.sh"), path], check=True,
-                   stdout=subprocess.DEVNULL,
-                   env={**os.environ, "HVGZ": packed, "ENTRY": entry, "SECONDS_SHOWN": "0",
-                        "KERNEL": os.path.join(vm.IMAGE, "vmlinuz"),
-                        "INITRD": os.path.join(vm.IMAGE, "initrd.gz"),
-                        "HVOPT": line, "D0OPT": machine.d0opt})
-
-
 class Bochs(vm.Vm):
     """A running machine."""
 
     def __init__(self, machine, log_path=None, echo=False):
-        self.machine = machine
-        self.lines = []
-        self.ended = ""
-        self.echo = echo
-        self.closed = False
-        self._partial = b""
-        self._log = open(log_path, "w", encoding="utf-8") if log_path else None
+        self._begin(machine, log_path, echo)
         self.work = tempfile.mkdtemp(prefix="wheeler-bochs-")
-        make_iso(machine, os.path.join(self.work, "boot.iso"), self.work)
+        vm.make_iso(machine, os.path.join(self.work, "boot.iso"), self.work)
         disks = ["ata1-master: type=cdrom, path=%s/boot.iso, status=inserted" % self.work]
         for place, (path, _) in zip(PLACES, [(machine.root_disk, True)] + machine.disks):
             disks.append(f"{place}: type=disk, mode=flat, path={self._disk(place, path)}")

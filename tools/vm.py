@@ -121,6 +121,20 @@ class Machine:
         return args + self._boot_args() + self._disk_args() + self._nic_args() + self.extra
 
 
+def make_iso(machine, path, work, entry="multiboot2"):
+    """A CD image that boots the machine's hypervisor and dom0 by this entry of GRUB's menu."""
+    packed = os.path.join(work, "hypervisor.gz")
+    with open(packed, "wb") as file:
+        subprocess.run(["gzip", "-1", "-c", machine.hypervisor()], check=True, stdout=file)
+    line = f"{machine.hvopt} dom0_mem={machine.d0mem}M,max:{machine.d0mem}M".strip()
+    subprocess.run([os.path.join(TOP, "image", "iso.sh"), path], check=True,
+                   stdout=subprocess.DEVNULL,
+                   env={**os.environ, "HVGZ": packed, "ENTRY": entry, "SECONDS_SHOWN": "0",
+                        "KERNEL": os.path.join(IMAGE, "vmlinuz"),
+                        "INITRD": os.path.join(IMAGE, "initrd.gz"),
+                        "HVOPT": line, "D0OPT": machine.d0opt})
+
+
 def die_with_parent():
     """In the child, before exec: have the kernel kill it when we die."""
     pr_set_pdeathsig = 1
@@ -132,15 +146,9 @@ class Vm:
     word for how it ended ('guest-shutdown', 'guest-reset', '' when it did not say)."""
 
     def __init__(self, machine, log_path=None, echo=False):
-        self.machine = machine
-        self.lines = []
-        self.ended = ""
-        self.echo = echo
-        self.closed = False
-        self._partial = b""
+        self._begin(machine, log_path, echo)
         self._qmp_buffer = b""
         self._qmp_replies = []
-        self._log = open(log_path, "w", encoding="utf-8") if log_path else None
         self.serial, serial_far = socket.socketpair()
         self.qmp, qmp_far = socket.socketpair()
         fds = (serial_far.fileno(), qmp_far.fileno())
@@ -160,6 +168,15 @@ class Vm:
         self._selector.register(self.serial, selectors.EVENT_READ, self._serial_input)
         self._selector.register(self.qmp, selectors.EVENT_READ, self._qmp_input)
         self.qmp.sendall(b'{"execute":"qmp_capabilities"}\n')
+
+    def _begin(self, machine, log_path, echo):
+        self.machine = machine
+        self.lines = []
+        self.ended = ""
+        self.echo = echo
+        self.closed = False
+        self._partial = b""
+        self._log = open(log_path, "w", encoding="utf-8") if log_path else None
 
     def __enter__(self):
         return self

@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..",
                                 "tools"))
-import bochs
+import vm
 
 TIMEOUT = 240
 VARIANTS = {
@@ -25,4 +25,4 @@ def prepare(ctx):
     """Make the image for this variant's menu entry, with the machine's hypervisor on it."""
     ctx.machine.iso = os.path.join(ctx.work, "boot.iso")
     entry = "multiboot" if ctx.variant == "multiboot" else "multiboot2"
-    bochs.make_iso(ctx.machine, ctx.machine.iso, ctx.work, entry)
+    vm.make_iso(ctx.machine, ctx.machine.iso, ctx.work, entry)
