@@ -287,8 +287,8 @@ static void *slab_get_page(void *ctx)
     f = buddy_alloc(&buddy, 0, 0, BUDDY_PREFER_HIGH, &dirty);
     if (f == BUDDY_NONE)
         return NULL;
-    __atomic_fetch_add(&hv_bytes, PAGE_SIZE,
-                       __ATOMIC_RELAXED); /* some change it without the lock */
+    /* Others change it without the lock. */
+    __atomic_fetch_add(&hv_bytes, PAGE_SIZE, __ATOMIC_RELAXED);
     return port_map(MFN(f));
 }
 
