@@ -39,7 +39,6 @@
 #define EPT_2M         (1ul << 16)
 #define EPT_1G         (1ul << 17)
 #define EPT_INVEPT_ONE (1ul << 25)
-#define EPT_INVEPT_ALL (1ul << 26)
 #define VPID_INV_ALL   (1ul << 42)
 #define EPTP_WB_WALK4  (6ul | 3ul << 3)
 #define INV_ONE        1ul
@@ -141,8 +140,7 @@ static bool choose_all(void)
         return false;
     ept = insn_rdmsr(MSR_VMX_EPT_VPID);
     if (caps.primary & (VMX_CR3_LOAD | VMX_CR3_STORE) || !(ept & EPT_WALK4) || !(ept & EPT_WB) ||
-        !(ept & EPT_2M) || (cpu_features.page1g && !(ept & EPT_1G)) || !(ept & EPT_INVEPT_ONE) ||
-        !(ept & EPT_INVEPT_ALL)) {
+        !(ept & EPT_2M) || (cpu_features.page1g && !(ept & EPT_1G)) || !(ept & EPT_INVEPT_ONE)) {
         log_msg(LOG_WARN, "HVM: VMX with EPT features %#lx: not used\n", (unsigned long)ept);
         return false;
     }
@@ -174,11 +172,9 @@ static bool bitmap_init(void)
     return true;
 }
 
-/* A page that begins with the revision of its format. */
-static maddr_t region_new(void)
+/* A page that begins with the revision of its format; 0: memory is out. */
+static maddr_t region_init(mfn_t m)
 {
-    mfn_t m = page_alloc_hv(0);
-
     if (mfn_eq(m, MFN_INVALID))
         return 0;
     *(u32 *)port_map(m) = caps.revision;
@@ -214,7 +210,7 @@ bool vmx_init(void)
     if (!cpu_features.intel || !cpu_features.vmx || !choose_all() || !bitmap_init())
         return false;
     for (i = 0; i < n; i++) {
-        vmx_cpu[i].vmxon = region_new();
+        vmx_cpu[i].vmxon = region_init(page_alloc_hv(0));
         if (vmx_cpu[i].vmxon == 0)
             return false;
     }
@@ -375,12 +371,12 @@ static void write_host(struct vmx_vcpu *x)
 
 static int vmx_vcpu_init(struct vcpu *v)
 {
-    struct vmx_vcpu *x = page_zalloc(sizeof(*x));
+    struct vmx_vcpu *x = domain_zalloc(v->domain, sizeof(*x));
 
     if (x == NULL)
         return -ENOMEM;
     v->hvm->vmx = x;
-    x->vmcs = region_new();
+    x->vmcs = region_init(domain_alloc_frame(v->domain));
     if (x->vmcs == 0)
         return -ENOMEM; /* vcpu_fini frees the rest */
     x->eptp = mfn_to_maddr(v->domain->physmap->p2m.root) | EPTP_WB_WALK4;
@@ -401,8 +397,8 @@ static void vmx_vcpu_fini(struct vcpu *v)
     if (x == NULL)
         return;
     if (x->vmcs != 0)
-        page_free_hv(maddr_to_mfn(x->vmcs), 0);
-    page_zfree(x, sizeof(*x));
+        domain_free_frame(v->domain, maddr_to_mfn(x->vmcs));
+    domain_zfree(v->domain, x, sizeof(*x));
     v->hvm->vmx = NULL;
 }
 
@@ -584,6 +580,7 @@ static void vmx_set_state(struct vcpu *v, const struct hvm_state *s)
     vmx_write(VMCS_GUEST_SYSENTER_EIP, s->sysenter_eip);
     vmx_write(VMCS_GUEST_SHADOW, 0);
     vmx_write(VMCS_GUEST_PENDING_DB, 0);
+    vmx_write(VMCS_ENTRY_EVENT, 0); /* prepared for an entry that did not come */
     vmx_set_primary(v, VMX_INTR_WINDOW | VMX_NMI_WINDOW, false);
     look_end(v);
     x->event = 0;
