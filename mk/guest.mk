@@ -44,6 +44,33 @@ $(GUEST_DIR)/%.elf: $(GUEST_DIR)/%/start.o $(GUEST_DIR)/%/main.o $(GUEST_LIB) \
 	@ld -nostdlib -static -no-pie -z noexecstack -z max-page-size=4096 --no-warn-rwx-segments \
 	    --build-id=none -T test/guest/lib/guest.lds -o $@ $(filter %.o,$^)
 
+# PVH kernels, test/guest/pvh_NAME: flat, inside the micro dom0 that builds their domain.
+PVH_LIB := $(patsubst %,$(GUEST_DIR)/pvh/%.o,entry pvh print probe event)
+PVH_DEFS := '-DHYPERCALL_INSN="call pvh_hypercall"' -Itest/guest/pvh
+PVH_GUESTS := $(filter pvh_%,$(GUESTS))
+
+$(GUEST_DIR)/pvh/%.o: test/guest/pvh/%.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) $(PVH_DEFS) -MMD -MP -c -o $@ $<
+$(GUEST_DIR)/pvh/%.o: test/guest/pvh/%.S mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -D__ASSEMBLY__ -c -o $@ $<
+$(GUEST_DIR)/pvh/%.o: test/guest/lib/%.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) $(PVH_DEFS) -MMD -MP -c -o $@ $<
+$(GUEST_DIR)/pvh_%/kernel.o: test/guest/pvh_%/main.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) $(PVH_DEFS) -MMD -MP -c -o $@ $<
+$(GUEST_DIR)/pvh_%/kernel.o: bench/%.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) $(PVH_DEFS) -MMD -MP -c -o $@ $<
+$(GUEST_DIR)/pvh_%/kernel.bin: $(GUEST_DIR)/pvh_%/kernel.o $(PVH_LIB) test/guest/pvh/pvh.lds
+	@ld -nostdlib -static -no-pie -z noexecstack --no-warn-rwx-segments --build-id=none \
+	    -T test/guest/pvh/pvh.lds -o $(@:.bin=.elf) $(filter %.o,$^)
+	@objcopy -O binary $(@:.bin=.elf) $@
+$(GUEST_DIR)/pvh_%/main.o: test/guest/pvh/host.c $(GUEST_DIR)/pvh_%/kernel.bin
+	@$(GUEST_CC) $(GUEST_CFLAGS) '-DPAYLOAD="\"$(@D)/kernel.bin\""' -MMD -MP -c -o $@ $<
+
 # Guests for Linux jobs, with the same library: test/linux/JOB.job/NAME.c, test/linux/guest/NAME.c.
 GUEST_LOADS := $(wildcard test/linux/*.job/*.c test/linux/guest/*.c)
 .PHONY: loads
@@ -55,8 +82,10 @@ $(GUEST_DIR)/%/main.o: test/linux/guest/%.c mk/guest.mk
 	@mkdir -p $(@D)
 	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
 
-.SECONDARY: $(GUEST_LIB) $(GUESTS:%=$(GUEST_DIR)/%/start.o) $(GUESTS:%=$(GUEST_DIR)/%/main.o)
--include $(GUEST_LIB:.o=.d) $(GUESTS:%=$(GUEST_DIR)/%/main.d)
+.SECONDARY: $(GUEST_LIB) $(PVH_LIB) $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.bin) \
+    $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.o) $(GUESTS:%=$(GUEST_DIR)/%/start.o) $(GUESTS:%=$(GUEST_DIR)/%/main.o)
+-include $(GUEST_LIB:.o=.d) $(PVH_LIB:.o=.d) $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.d) \
+    $(GUESTS:%=$(GUEST_DIR)/%/main.d)
 
 GUEST_ENV = $(foreach k,HV CPU MACH SMP MEM HVOPT ACCEL TIMEOUT_SCALE,$(if $($(k)),$(k)='$($(k))'))
 guest-test: guests

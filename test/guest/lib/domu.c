@@ -77,22 +77,22 @@ static void populate(struct domu *u)
         error("second domain: no memory");
 }
 
-/* A frame of its, and one of its pages, at an address of ours. */
-static void *map_frame(const struct domu *u, uint64_t mfn)
+void *domu_map(unsigned int id, uint64_t frame)
 {
     void *va = page_alloc();
 
-    must(pt_update_dom(va_maddr(pte_at(va, 1)), MKPTE(mfn, PTE_RWP), u->id), "foreign map");
+    must(pt_update_dom(va_maddr(pte_at(va, 1)), MKPTE(frame, PTE_RWP), id), "foreign map");
     mmuext(MMUEXT_INVLPG_LOCAL, (uint64_t)va, 0);
     return va;
 }
 
+/* One of its pages, at an address of ours. */
 static void *map(const struct domu *u, unsigned int page)
 {
-    return map_frame(u, u->mfn[page]);
+    return domu_map(u->id, u->mfn[page]);
 }
 
-static void unmap(void *va)
+void domu_unmap(void *va)
 {
     page_rw(va);
     page_free(va);
@@ -105,17 +105,17 @@ static void fill_tables(struct domu *u)
 
     t = map(u, L4);
     t[0] = MKPTE(u->mfn[L3], flags);
-    unmap(t);
+    domu_unmap(t);
     t = map(u, L3);
     t[0] = MKPTE(u->mfn[L2], flags);
-    unmap(t);
+    domu_unmap(t);
     t = map(u, L2);
     t[DOMU_VA >> 21 & 511] = MKPTE(u->mfn[L1], flags);
-    unmap(t);
+    domu_unmap(t);
     t = map(u, L1);
     for (i = 0; i < DOMU_PAGES; i++)
         t[i] = MKPTE(u->mfn[i], i <= CODE ? PTE_ROP : PTE_RWP);
-    unmap(t);
+    domu_unmap(t);
 }
 
 /* It has no handler for events. */
@@ -127,9 +127,9 @@ static void mask_events(struct domu *u)
     memset(&op, 0, sizeof(op));
     op.domain = (domid_t)u->id;
     must(domctl(XEN_DOMCTL_getdomaininfo, &op), "getdomaininfo");
-    s = map_frame(u, op.u.getdomaininfo.shared_info_frame);
+    s = domu_map(u->id, op.u.getdomaininfo.shared_info_frame);
     s->vcpu_info[0].evtchn_upcall_mask = 1;
-    unmap(s);
+    domu_unmap(s);
 }
 
 static void set_context(struct domu *u)
@@ -165,7 +165,7 @@ void domu_create(struct domu *u, const void *code, size_t len)
         memcpy(page, code, len);
     else
         memcpy(page, domu_loop, (size_t)(domu_loop_end - domu_loop));
-    unmap(page);
+    domu_unmap(page);
     u->box = map(u, BOX);
     u->list = map(u, LIST);
     mask_events(u);
@@ -219,8 +219,8 @@ long domu_destroy(struct domu *u)
     long rc;
 
     if (u->box) {
-        unmap((void *)u->box);
-        unmap(u->list);
+        domu_unmap((void *)u->box);
+        domu_unmap(u->list);
     }
     u->box = NULL;
     op.domain = (domid_t)u->id;

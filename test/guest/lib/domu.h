@@ -32,6 +32,9 @@ struct domu {
 
 /* One domctl; op.domain and op.u are the caller's. */
 long domctl(unsigned int cmd, struct xen_domctl *op);
+/* A frame of another domain (of a PVH one: by its own number) at an address of ours, and away. */
+void *domu_map(unsigned int id, uint64_t frame);
+void domu_unmap(void *va);
 /* Makes the domain, paused; ends the test when it cannot. code: its first instructions, or NULL for
  * the loop. */
 void domu_create(struct domu *u, const void *code, size_t len);

@@ -55,6 +55,11 @@ void verdict(void) __attribute__((noreturn));
 void error(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 /* Say that what follows should end this domain; the runner looks for the hypervisor's word. */
 void expect_crash(const char *name);
+/* Prints a line of another kernel's, and counts it as one of ours. */
+void relay(const char *line);
+/* Where text goes, and the end: init.c. */
+void console_write(const char *s);
+void power_off(void) __attribute__((noreturn));
 
 void *memset(void *d, int c, size_t n);
 void *memcpy(void *d, const void *s, size_t n);

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Hypercalls by the syscall instruction: RAX number, RDI RSI RDX R10 R8 arguments, RAX result. */
+/*
+ * Hypercalls: RAX number, RDI RSI RDX R10 R8 arguments, RAX result. By the syscall instruction, or
+ * as HYPERCALL_INSN says.
+ */
 #ifndef HYPERCALL_H
 #define HYPERCALL_H
 
 #include <stdint.h>
+
+#ifndef HYPERCALL_INSN
+#define HYPERCALL_INSN "syscall"
+#endif
 
 static inline long hypercall5(unsigned int nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                               uint64_t a5)
@@ -12,7 +19,7 @@ static inline long hypercall5(unsigned int nr, uint64_t a1, uint64_t a2, uint64_
     register uint64_t r8 __asm__("r8") = a5;
     uint64_t rax = nr;
 
-    __asm__ volatile("syscall"
+    __asm__ volatile(HYPERCALL_INSN
                      : "+a"(rax), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)
                      :
                      : "rcx", "r11", "r9", "memory");

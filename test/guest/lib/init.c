@@ -9,6 +9,19 @@ static uint8_t shared_page[4096] __attribute__((aligned(4096)));
 
 void guest_start(struct start_info *si);
 
+void console_write(const char *s)
+{
+    hypercall3(__HYPERVISOR_console_io, CONSOLEIO_write, strlen(s), (uint64_t)s);
+}
+
+void power_off(void)
+{
+    struct sched_shutdown arg = {.reason = SHUTDOWN_poweroff};
+
+    for (;;)
+        sched_op(SCHEDOP_shutdown, &arg);
+}
+
 /* What follows the file name on the command line. */
 static const char *arguments(void)
 {

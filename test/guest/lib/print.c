@@ -165,11 +165,6 @@ const char *text(const char *fmt, ...)
     return buf;
 }
 
-static void console_write(const char *s)
-{
-    hypercall3(__HYPERVISOR_console_io, CONSOLEIO_write, strlen(s), (uint64_t)s);
-}
-
 void print(const char *fmt, ...)
 {
     char line[320];
@@ -240,12 +235,12 @@ void skip(const char *name, const char *reason)
     print("skip %s: %s\n", name, reason);
 }
 
-static void power_off(void)
+void relay(const char *line)
 {
-    struct sched_shutdown arg = {.reason = SHUTDOWN_poweroff};
-
-    for (;;)
-        sched_op(SCHEDOP_shutdown, &arg);
+    ok_count += starts_with(line, "ok ");
+    fail_count += starts_with(line, "FAIL ");
+    skip_count += starts_with(line, "skip ");
+    print("%s\n", line);
 }
 
 void verdict(void)
@@ -254,7 +249,6 @@ void verdict(void)
 
     print("VERDICT %s %u ok %u failed %u skipped\n", word, ok_count, fail_count, skip_count);
     power_off();
-    __builtin_unreachable();
 }
 
 void error(const char *fmt, ...)
@@ -268,7 +262,6 @@ void error(const char *fmt, ...)
     print("error %s\nVERDICT error %u ok %u failed %u skipped\n", line, ok_count, fail_count,
           skip_count);
     power_off();
-    __builtin_unreachable();
 }
 
 void expect_crash(const char *name)
