@@ -83,7 +83,8 @@ $(GUEST_DIR)/%/main.o: test/linux/guest/%.c mk/guest.mk
 	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 .SECONDARY: $(GUEST_LIB) $(PVH_LIB) $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.bin) \
-    $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.o) $(GUESTS:%=$(GUEST_DIR)/%/start.o) $(GUESTS:%=$(GUEST_DIR)/%/main.o)
+    $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.o) $(GUESTS:%=$(GUEST_DIR)/%/start.o) \
+    $(GUESTS:%=$(GUEST_DIR)/%/main.o)
 -include $(GUEST_LIB:.o=.d) $(PVH_LIB:.o=.d) $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.d) \
     $(GUESTS:%=$(GUEST_DIR)/%/main.d)
 

@@ -58,7 +58,9 @@ bool msr_read(uint32_t msr, uint64_t *val);
 bool msr_write(uint32_t msr, uint64_t val);
 static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
-    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
+    __asm__ volatile("cpuid"
+                     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+                     : "a"(leaf), "c"(sub));
 }
 
 /* Interrupts taken so far, by vector; a vector with a hook (guest.h) is the hook's. */
