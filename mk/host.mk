@@ -8,6 +8,7 @@
 #   check-NAME     one program, test/unit/NAME_test.c (gcc); ARGS= selects cases
 #   fuzz           each test/fuzz/*_fuzz.c for FUZZ_SECONDS
 #   fuzz-NAME      one of them
+#   native         decoder and emulator against this machine's processor; ARGS="seconds=60 seed=7"
 #   coverage       line coverage of src/pure and src/base by the unit tests, per file
 #
 # HOST_EXCLUDE   sources that do not belong in the host library
@@ -129,3 +130,20 @@ $(HOST_FUZZ_ONE): fuzz-%: $(HOST_DIR)/fuzz/bin/%_fuzz
 	@echo "$*_fuzz: $(FUZZ_SECONDS) s, nothing found"
 
 fuzz: $(HOST_FUZZ_ONE)
+
+# The decoder and the emulator against the processor of this machine: random instructions, carried
+# out. No AddressSanitizer: it has the addresses below 4 GiB.
+NATIVE_BIN := $(HOST_DIR)/native/x86_native
+NATIVE_SRCS := $(wildcard test/native/*.c) src/pure/x86_decode.c src/pure/x86_emul.c \
+               src/pure/ptwrite.c
+$(NATIVE_BIN): $(NATIVE_SRCS) $(wildcard test/native/*.h) src/pure/x86_decode.h \
+        src/pure/x86_emul.h src/pure/ptwrite.h mk/host.mk
+	@mkdir -p $(@D)
+	@echo "  native  $@"
+	@$(HOST_GCC) $(filter-out -MMD -MP,$(HOST_CFLAGS)) -O2 -D_GNU_SOURCE $(HOST_WARN) \
+	    -fno-stack-protector -fsanitize=undefined -fno-sanitize=alignment \
+	    -fno-sanitize-recover=all -o $@ $(NATIVE_SRCS)
+
+.PHONY: native
+native: $(NATIVE_BIN)
+	@$< $(ARGS)

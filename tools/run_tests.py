@@ -34,6 +34,8 @@ STEPS = [
     ("image-size", "tools/check_size.sh", 30, False),
     ("unit", "make -j2 check", 600, False),
     ("unit-clang", "make -j2 check-clang", 600, True),
+    ("native", "make native ARGS=count=300000", 300, False),
+    ("native-long", "make native ARGS='seconds=3600 seed=2'", 4200, True),
     ("fuzz", "make fuzz FUZZ_SECONDS=3", 600, False),
     ("fuzz-long", "make fuzz FUZZ_SECONDS=60", 3600, True),
     # The same inputs each time: what it says depends on the tree, not on luck.

@@ -22,6 +22,18 @@ struct cpu_regs {
 
 #define VECTOR_SYSCALL 0x100
 
+/* General register n of an instruction's encoding (rax, rcx, rdx, rbx, rsp, ...): its u64 there. */
+#define REGS_SLOT(r) (offsetof(struct cpu_regs, r) / sizeof(u64))
+static const u8 regs_slot[16] = {
+    REGS_SLOT(rax), REGS_SLOT(rcx), REGS_SLOT(rdx), REGS_SLOT(rbx), REGS_SLOT(rsp), REGS_SLOT(rbp),
+    REGS_SLOT(rsi), REGS_SLOT(rdi), REGS_SLOT(r8),  REGS_SLOT(r9),  REGS_SLOT(r10), REGS_SLOT(r11),
+    REGS_SLOT(r12), REGS_SLOT(r13), REGS_SLOT(r14), REGS_SLOT(r15),
+};
+static inline u64 *regs_gpr(struct cpu_regs *r, u32 n)
+{
+    return (u64 *)(void *)r + regs_slot[n & 15];
+}
+
 #define RFLAGS_CF   (1ul << 0)
 #define RFLAGS_MBS  (1ul << 1) /* must be set */
 #define RFLAGS_PF   (1ul << 2)

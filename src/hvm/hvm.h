@@ -200,11 +200,8 @@ size_t hvm_mem_copy_guest(struct vcpu *v, u64 va, void *buf, size_t n, bool out)
 /* By guest-physical address, within one page. */
 bool hvm_mem_phys(struct domain *d, u64 gpa, void *buf, size_t n, bool write) MUST_CHECK;
 
-/* hvm_mmio.c: number nr of an instruction's encoding (0 rax, 1 rcx, ... 15) among the saved ones.
- */
-u64 *hvm_reg(struct cpu_regs *r, u32 nr);
-/* An access to a guest-physical address that is no RAM. True: done, or faulted. */
-bool hvm_mmio(struct vcpu *v, u64 gpa, bool write, struct cpu_regs *regs);
+/* hvm_mmio.c: an access to a guest-physical address that is no RAM. True: done, or faulted. */
+bool hvm_mmio(struct vcpu *v, u64 gpa, struct cpu_regs *regs);
 /* The instruction at the guest's rip; its length, or 0 (the guest is to try again, or faults). */
 struct x86_insn;
 u32 hvm_decode(struct vcpu *v, struct x86_insn *in);

@@ -151,7 +151,7 @@ void hvm_exit_nested_fault(struct vcpu *v, u64 gpa, bool write, bool walk, struc
     }
     if (walk)
         domain_crash(v->domain, "page table at %#lx, where there is no memory", (unsigned long)gpa);
-    else if (!hvm_mmio(v, gpa, write, regs))
+    else if (!hvm_mmio(v, gpa, regs))
         domain_crash(v->domain, "%s at %#lx cannot be emulated", write ? "write" : "read",
                      (unsigned long)gpa);
 }

@@ -178,7 +178,7 @@ static void exit_xsetbv(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 /* Number r of an instruction's encoding. */
 static u64 reg_value(const struct vmcb *c, struct cpu_regs *regs, u32 r)
 {
-    return (r & 15) == 4 ? c->rsp : *hvm_reg(regs, r);
+    return (r & 15) == 4 ? c->rsp : *regs_gpr(regs, r);
 }
 
 static void exit_cr4_write(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)

@@ -238,7 +238,7 @@ static void exit_cr(struct vcpu *v, struct cpu_regs *regs)
     u32 cr = q & 15, way = q >> 4 & 3, nr = q >> 8 & 15;
     bool ok = false, faulted = false;
 
-    val = nr == 4 ? vmx_read(VMCS_GUEST_RSP) : *hvm_reg(regs, nr);
+    val = nr == 4 ? vmx_read(VMCS_GUEST_RSP) : *regs_gpr(regs, nr);
     if (way == 0 && !(vmx_read(VMCS_GUEST_EFER) & EFER_LMA))
         val = (u32)val;
     if (way == 0 && cr == 0) {
@@ -250,7 +250,7 @@ static void exit_cr(struct vcpu *v, struct cpu_regs *regs)
     } else if (way == 1 && cr == 8 && nr != 4) {
         ok = hvm_apic_read(v, VLAPIC_TPR, &tpr);
         if (ok)
-            *hvm_reg(regs, nr) = tpr >> 4 & 15;
+            *regs_gpr(regs, nr) = tpr >> 4 & 15;
     }
     if (ok)
         skip(v);

@@ -7,6 +7,8 @@
  */
 #include "pure/ptwrite.h"
 
+#include "pure/x86_emul.h"
+
 /* RFLAGS bits, SDM vol. 1, 3.4.3. */
 #define FLAG_CF  0x001ul
 #define FLAG_PF  0x004ul
@@ -15,11 +17,6 @@
 #define FLAG_SF  0x080ul
 #define FLAG_OF  0x800ul
 #define FLAG_ALL (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
-
-static u64 width_mask(u32 width)
-{
-    return width >= 8 ? ~(u64)0 : ((u64)1 << (8 * width)) - 1;
-}
 
 /* One-byte opcodes. */
 static bool decode_plain(const struct x86_insn *in, struct ptwrite *w)
@@ -101,12 +98,12 @@ bool ptwrite_decode(const struct x86_insn *in, u64 reg, struct ptwrite *w)
         (in->prefix & (X86_PFX_REP | X86_PFX_REPNE | X86_PFX_ASIZE | X86_PFX_VEX)))
         return false;
     w->width = in->width;
-    w->src = reg & width_mask(w->width);
+    w->src = reg & x86_emul_mask(w->width);
     if (in->map == X86_MAP_1)
         known = decode_plain(in, w);
     else if (in->map == X86_MAP_0F)
         known = decode_0f(in, w);
-    w->src &= width_mask(w->width);
+    w->src &= x86_emul_mask(w->width);
     return known;
 }
 
@@ -122,7 +119,7 @@ u64 ptwrite_value(const struct ptwrite *w, u64 old, u64 rax, bool *store)
     case PTWRITE_BTR:
         return old & ~w->src;
     case PTWRITE_CMPXCHG:
-        *store = old == (rax & width_mask(w->width));
+        *store = old == (rax & x86_emul_mask(w->width));
         return w->src;
     case PTWRITE_MOV:
     case PTWRITE_XCHG:
@@ -136,7 +133,7 @@ static u64 flags_of(u64 r, u32 width)
 {
     u64 f = 0;
 
-    if (!(r & width_mask(width)))
+    if (!(r & x86_emul_mask(width)))
         f |= FLAG_ZF;
     if ((r >> (8 * width - 1)) & 1)
         f |= FLAG_SF;
@@ -148,7 +145,7 @@ static u64 flags_of(u64 r, u32 width)
 /* Of the comparison a - b. */
 static u64 flags_of_cmp(u64 a, u64 b, u32 width)
 {
-    u64 r = (a - b) & width_mask(width), f = flags_of(r, width);
+    u64 r = (a - b) & x86_emul_mask(width), f = flags_of(r, width);
 
     if (a < b)
         f |= FLAG_CF;
@@ -163,7 +160,7 @@ u64 ptwrite_flags(const struct ptwrite *w, u64 rflags, u64 old, u64 val, u64 rax
 {
     switch (w->op) {
     case PTWRITE_CMPXCHG:
-        return (rflags & ~FLAG_ALL) | flags_of_cmp(rax & width_mask(w->width), old, w->width);
+        return (rflags & ~FLAG_ALL) | flags_of_cmp(rax & x86_emul_mask(w->width), old, w->width);
     case PTWRITE_OR:
     case PTWRITE_AND:
         return (rflags & ~FLAG_ALL) | flags_of(val, w->width);

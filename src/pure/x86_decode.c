@@ -46,7 +46,7 @@ static const u8 shape_1[256] = {
     /* b8 */ X, X, X, X, X, X, X, X,
     /* c0 */ M | B | I8, M | I8, X | D64, D64, N64 | M, N64 | M, M | B | I8, M | IZ,
     /* c8 */ X | D64, D64, X, 0, 0, I8, N64, 0,
-    /* d0 */ M | B, M, M | B, M, N64 | I8, N64 | I8, U, B, M, M, M, M, M, M, M, M,
+    /* d0 */ M | B, M, M | B, M, N64 | I8, N64 | I8, N64, B, M, M, M, M, M, M, M, M,
     /* e0 */ I8 | D64, I8 | D64, I8 | D64, I8 | D64, B | I8, I8, B | I8, I8,
     /* e8 */ IZ | D64, IZ | D64, N64 | X, I8 | D64, B, 0, B, 0,
     /* f0 */ U, 0, U, U, 0, 0, M | B | X, M | X, 0, 0, 0, 0, 0, 0, M | B, M,
@@ -113,7 +113,7 @@ static s64 take_signed(struct cursor *c, unsigned int bytes)
 static u8 take_prefixes(struct cursor *c, struct x86_insn *in, unsigned int mode)
 {
     for (;;) {
-        u8 b = take(c);
+        u8 b = take(c), rex = in->rex;
 
         if (c->err)
             return 0;
@@ -121,6 +121,9 @@ static u8 take_prefixes(struct cursor *c, struct x86_insn *in, unsigned int mode
             in->rex = b;
             continue;
         }
+        in->rex = 0;
+        if (mode == 64 && (b & 0xe7) == 0x26) /* ES, CS, SS, DS: no meaning, FS or GS stays */
+            continue;
         /* clang-format off */
         switch (b) {
         case 0x26: in->seg = X86_SEG_ES; break;
@@ -134,10 +137,9 @@ static u8 take_prefixes(struct cursor *c, struct x86_insn *in, unsigned int mode
         case 0xf0: in->prefix |= X86_PFX_LOCK; break;
         case 0xf2: in->prefix = (u8)((in->prefix & ~X86_PFX_REP) | X86_PFX_REPNE); break;
         case 0xf3: in->prefix = (u8)((in->prefix & ~X86_PFX_REPNE) | X86_PFX_REP); break;
-        default: return b;
+        default: in->rex = rex; return b;
         }
         /* clang-format on */
-        in->rex = 0;
     }
 }
 
@@ -225,8 +227,29 @@ static void set_sizes(struct x86_insn *in, u8 shape, unsigned int mode)
         in->asize = a == (mode == 16) ? 4 : 2;
     }
     in->width = shape & B ? 1 : in->osize;
+}
+
+/* Whose memory operand is not of the operand's size; shape and ModRM are known. */
+static void set_odd_width(struct x86_insn *in, unsigned int mode)
+{
+    u8 ext = in->reg & 7;
+
+    if (in->prefix & X86_PFX_VEX)
+        return;
     if (in->map == X86_MAP_0F && (in->opcode == 0xb7 || in->opcode == 0xbf))
         in->width = 2; /* movzx, movsx from a word */
+    else if (in->map == X86_MAP_0F && in->opcode == 0xc3)
+        in->width = MAX(in->width, (u8)4); /* movnti */
+    else if (in->map == X86_MAP_0F38 && in->opcode == 0xf0 && in->prefix & X86_PFX_REPNE)
+        in->width = 1; /* crc32 of a byte */
+    else if (in->map != X86_MAP_1)
+        return;
+    else if (in->opcode == 0x63) /* movsxd, arpl */
+        in->width = mode == 64 ? MIN(in->width, (u8)4) : 2;
+    else if (in->opcode == 0x8c && in->mem) /* mov from a segment register */
+        in->width = 2;
+    else if (in->opcode == 0xff && mode == 64 && (ext == 2 || ext == 4 || ext == 6))
+        in->width = ext != 6 || in->osize != 2 ? 8 : 2; /* near call, jmp; push */
 }
 
 /* 16-bit addressing: r/m names one of eight fixed sums. SDM vol. 2, table 2-1. */
@@ -354,6 +377,7 @@ int x86_decode(struct x86_insn *out, const u8 *code, size_t n, unsigned int mode
     set_sizes(out, shape, mode);
     if (shape & M)
         take_modrm(&c, out, shape, mode);
+    set_odd_width(out, mode);
     if (out->map == X86_MAP_1 && (out->opcode & 0xfc) == 0xa0) {
         take_moffs(&c, out);
     } else {

@@ -103,7 +103,7 @@ static void retire_quick(struct cpu_regs *regs, const struct ptwrite_quick *q, u
     struct ptwrite w = {.op = q->op, .width = 1};
 
     if (q->op == PTWRITE_XCHG)
-        *pv_insn_gpr(regs, q->reg) = old;
+        *regs_gpr(regs, q->reg) = old;
     else if (q->op == PTWRITE_AND)
         regs->rflags = ptwrite_flags(&w, regs->rflags, old & 0xff, val & 0xff, regs->rax);
     pv_insn_skip(regs, q->len);
@@ -133,8 +133,7 @@ static bool fixup_quick(struct vcpu *v, struct cpu_regs *regs, u64 addr)
         slot = table_slot(v->domain, map, addr);
     while (likely(slot)) {
         entry = READ_ONCE(*slot);
-        want =
-            q.op == PTWRITE_AND ? entry & ~((u64)(u8)~q.imm << shift) : *pv_insn_gpr(regs, q.reg);
+        want = q.op == PTWRITE_AND ? entry & ~((u64)(u8)~q.imm << shift) : *regs_gpr(regs, q.reg);
         rc = pvpt_l1_swap(&w, slot, entry, want);
         if (likely(rc != -EAGAIN))
             break;

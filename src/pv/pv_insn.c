@@ -11,19 +11,8 @@
 #include "arch/insn.h"
 #include "arch/layout.h"
 #include "core/guestmem.h"
+#include "pure/x86_emul.h"
 #include "pv/pv.h"
-
-/* Index of each general register in struct cpu_regs, seen as an array of u64. */
-#define SLOT(r) (offsetof(struct cpu_regs, r) / sizeof(u64))
-static const u8 slot[16] = {
-    SLOT(rax), SLOT(rcx), SLOT(rdx), SLOT(rbx), SLOT(rsp), SLOT(rbp), SLOT(rsi), SLOT(rdi),
-    SLOT(r8),  SLOT(r9),  SLOT(r10), SLOT(r11), SLOT(r12), SLOT(r13), SLOT(r14), SLOT(r15),
-};
-
-u64 *pv_insn_gpr(struct cpu_regs *regs, u32 n)
-{
-    return (u64 *)regs + slot[n & 15];
-}
 
 #define DR6_BS (1ul << 14)
 
@@ -71,14 +60,9 @@ bool pv_insn_fetch(const struct cpu_regs *regs, struct x86_insn *in)
     return rc == 0;
 }
 
-u64 *pv_insn_reg(struct cpu_regs *regs, unsigned int n)
-{
-    return (u64 *)(void *)regs + slot[n & 15];
-}
-
 u64 pv_insn_address(const struct cpu_regs *regs, const struct x86_insn *in)
 {
-    u64 a = x86_decode_address(in, (const u64 *)(const void *)regs, slot, regs->rip + in->len);
+    u64 a = x86_decode_address(in, (const u64 *)(const void *)regs, regs_slot, regs->rip + in->len);
 
     /* FS and GS keep the guest's bases while the hypervisor runs. */
     if (in->seg == X86_SEG_FS)
@@ -88,31 +72,13 @@ u64 pv_insn_address(const struct cpu_regs *regs, const struct x86_insn *in)
     return a;
 }
 
-static u64 width_mask(u32 width)
-{
-    return width >= 8 ? ~(u64)0 : ((u64)1 << (8 * width)) - 1;
-}
-
 u64 pv_insn_reg_read(struct cpu_regs *regs, const struct x86_insn *in, u8 number, u32 width)
 {
-    unsigned int shift = 0;
-
-    if (width == 1)
-        shift = x86_decode_byte_reg(in, number, &number);
-    return *pv_insn_reg(regs, number) >> shift & width_mask(width);
+    return x86_emul_reg_get(in, number, width, (const u64 *)(const void *)regs, regs_slot);
 }
 
 void pv_insn_reg_write(struct cpu_regs *regs, const struct x86_insn *in, u8 number, u32 width,
                        u64 val)
 {
-    unsigned int shift = 0;
-    u64 mask = width_mask(width), *r;
-
-    if (width == 1)
-        shift = x86_decode_byte_reg(in, number, &number);
-    r = pv_insn_reg(regs, number);
-    if (width == 4)
-        *r = (u32)val;
-    else
-        *r = (*r & ~(mask << shift)) | (val & mask) << shift;
+    x86_emul_reg_put(in, number, width, (u64 *)(void *)regs, regs_slot, val);
 }

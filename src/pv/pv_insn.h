@@ -19,9 +19,6 @@ unsigned int pv_insn_mode(const struct cpu_regs *regs);
  */
 bool pv_insn_fetch(const struct cpu_regs *regs, struct x86_insn *in) MUST_CHECK;
 
-/* General register n (encoding's number, 0..15). */
-u64 *pv_insn_reg(struct cpu_regs *regs, unsigned int n);
-
 /* Linear address of the memory operand, base of FS or GS included. */
 u64 pv_insn_address(const struct cpu_regs *regs, const struct x86_insn *in);
 
@@ -50,8 +47,5 @@ static inline void pv_insn_step(struct cpu_regs *regs)
     if (unlikely(regs->rflags & RFLAGS_TF))
         pv_insn_trap(regs);
 }
-
-/* General register n (0-15) of a frame. */
-u64 *pv_insn_gpr(struct cpu_regs *regs, u32 n);
 
 #endif

@@ -117,7 +117,7 @@ static bool write_cr3(struct cpu_regs *regs, u64 val, u32 len)
 
 static bool emulate_cr(struct cpu_regs *regs, const struct x86_insn *in)
 {
-    u64 *r = pv_insn_reg(regs, in->rm), val;
+    u64 *r = regs_gpr(regs, in->rm), val;
 
     if (in->opcode == 0x20) {
         if (!read_cr(in->reg, &val))
@@ -133,7 +133,7 @@ static bool emulate_cr(struct cpu_regs *regs, const struct x86_insn *in)
 
 static bool emulate_dr(struct cpu_regs *regs, const struct x86_insn *in)
 {
-    u64 *r = pv_insn_reg(regs, in->rm), val;
+    u64 *r = regs_gpr(regs, in->rm), val;
     int rc;
 
     if (in->opcode == 0x21) {

@@ -242,6 +242,24 @@ TEST(widths_and_immediates)
     CHECK_EQ(DECODE(64, 0x0f, 0xb6, 0x00).width, 1);
 }
 
+/* Operands in memory that are not of the operand's size, as processors have them. */
+TEST(odd_widths)
+{
+    CHECK_EQ(DECODE(64, 0x48, 0x63, 0x00).width, 4);             /* movslq (%rax), %rax */
+    CHECK_EQ(DECODE(32, 0x63, 0x00).width, 2);                   /* arpl */
+    CHECK_EQ(DECODE(64, 0x8c, 0x18).width, 2);                   /* mov %ds, (%rax) */
+    CHECK_EQ(DECODE(64, 0x8c, 0xd8).width, 4);                   /* mov %ds, %eax */
+    CHECK_EQ(DECODE(64, 0xff, 0x10).width, 8);                   /* call *(%rax) */
+    CHECK_EQ(DECODE(64, 0x66, 0xff, 0x20).width, 8);             /* jmp *(%rax) */
+    CHECK_EQ(DECODE(64, 0xff, 0x30).width, 8);                   /* push (%rax) */
+    CHECK_EQ(DECODE(64, 0x66, 0xff, 0x30).width, 2);             /* pushw (%rax) */
+    CHECK_EQ(DECODE(64, 0xff, 0x00).width, 4);                   /* incl (%rax) */
+    CHECK_EQ(DECODE(32, 0xff, 0x10).width, 4);                   /* call *(%eax) */
+    CHECK_EQ(DECODE(16, 0x0f, 0xc3, 0x07).width, 4);             /* movnti %eax, (%bx) */
+    CHECK_EQ(DECODE(64, 0xf2, 0x0f, 0x38, 0xf0, 0x00).width, 1); /* crc32b (%rax), %eax */
+    CHECK_EQ(DECODE(64, 0x0f, 0x38, 0xf0, 0x00).width, 4);       /* movbe (%rax), %eax */
+}
+
 /* mov to and from control registers has register operands whatever mod says. */
 TEST(control_register_moves)
 {
@@ -274,6 +292,12 @@ TEST(prefix_order)
     CHECK_EQ(in.prefix, X86_PFX_REPNE);
     in = DECODE(64, 0x65, 0x64, 0x8b, 0x00);
     CHECK_EQ(in.seg, X86_SEG_FS);
+    /* In 64-bit mode the others are no overrides: FS or GS stays. */
+    CHECK_EQ(DECODE(64, 0x65, 0x3e, 0x8b, 0x00).seg, X86_SEG_GS);
+    CHECK_EQ(DECODE(64, 0x26, 0x8b, 0x00).seg, X86_SEG_NONE);
+    CHECK_EQ(DECODE(32, 0x65, 0x3e, 0x8b, 0x00).seg, X86_SEG_DS);
+    in = DECODE(64, 0x48, 0x3e, 0x89, 0x00);
+    CHECK_EQ(in.rex, 0);
 }
 
 TEST(other_modes)
@@ -307,6 +331,8 @@ TEST(other_modes)
     CHECK_EQ(in.osize, 4);
     in = DECODE(16, 0xe8, 1, 2);
     CHECK_EQ(in.imm_size, 2);
+    in = DECODE(32, 0xd6); /* salc */
+    CHECK_EQ(in.len, 1);
 }
 
 TEST(refusals)
