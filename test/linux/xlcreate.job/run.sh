@@ -1,66 +1,39 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The life of a PV guest under the stock tools: created paused, run, looked at, saved and restored,
-# shut down, created and destroyed again; its memory comes back.
+# shut down, created and destroyed again; its memory comes back, and so does its place in xenstore.
+TAG=CREATE
+. ./lib/guest.sh
+. ./knobs
 show() {
     echo "XL begin $*"
     timeout 120 "$@" 2>&1
     echo "XL rc=$? $*"
 }
-free_mem() { xl info | awk '/^free_memory/{print $3}'; }
-wait_for() { # PATTERN SECONDS: until the guest's console says it
-    n=0
-    until grep -q "$1" /run/console; do
-        n=$((n + 1))
-        [ $n -lt $(($2 * 5)) ] || return 1
-        sleep 0.2
-    done
+gone() { # NAME
+    until_true 20 domain_gone "$1" || fail "$1 does not go"
 }
-wait_gone() { # NAME: until the list does not have it
-    n=0
-    while xl list | grep -q "^$1 " && [ $n -lt 50 ]; do
-        n=$((n + 1))
-        sleep 0.2
-    done
+console() { # NAME: unpaused when its console is read
+    : >"/run/$1.out"
+    xl console "$1" </dev/null >"/run/$1.out" 2>&1 &
+    show xl unpause "$1"
 }
-give_up() {
-    echo "CREATE $1"
-    xl list
-    xl debug-keys q
-    xl dmesg | tail -n 60 | sed 's/^/DMESG /'
-    exit 1
+watched() { # introduceDomain|releaseDomain: how often xenstore said so
+    grep -c "$1" /run/watch
 }
 
-mkdir -p /run/guest/bin /run/guest/sbin
-cp /bin/busybox /run/guest/bin/
-for verb in poweroff reboot; do
-    printf '#!/bin/busybox sh\nexec /bin/busybox %s -f\n' $verb >/run/guest/sbin/$verb
-    chmod 755 /run/guest/sbin/$verb
-done
-cp guest-init /run/guest/init
-chmod 755 /run/guest/init
-(cd /run/guest && find . | busybox cpio -o -H newc | gzip -1) >/run/guest.gz 2>/dev/null
-cp vmlinuz /run/vmlinuz
-cat >/run/pv.cfg <<C
-name = "pv1"
-kernel = "/run/vmlinuz"
-ramdisk = "/run/guest.gz"
-extra = "console=hvc0 panic=1 quiet"
-memory = 160
-vcpus = $(cat vcpus)
-on_crash = "preserve"
-C
-
-echo "CREATE free before $(free_mem)"
-show xl create -q -p /run/pv.cfg
-xl domid pv1 >/dev/null 2>&1 || give_up "no domain"
-echo "CREATE paused flags $(xl list | awk '$1 == "pv1"{print $5}')"
-xl console pv1 </dev/null >/run/console 2>&1 &
-show xl unpause pv1
-wait_for 'GUEST tick 2' 60 || give_up "no tick"
-echo "CREATE the guest ticks"
-echo "CREATE lines on its console $(tr -d '\r' </run/console | grep -cxE '[1-9][0-9]*')"
-grep GUEST /run/console | head -n 3 | sed 's/^/CONSOLE /'
+guest_config pv1 guest 160 "vcpus = $vcpus"
+say "xenstore $(pidof oxenstored >/dev/null && echo oxenstored || echo xenstored)"
+xenstore-watch @introduceDomain @releaseDomain >/run/watch &
+say "free before $(free_mem)"
+show xl create -q -p /run/pv1.cfg
+xl domid pv1 >/dev/null 2>&1 || fail "no domain"
+say "paused flags $(xl list | awk '$1 == "pv1"{print $5}')"
+console pv1
+guest_says pv1 'GUEST tick 2' 60
+say "the guest ticks"
+say "lines on its console $(tr -d '\r' </run/pv1.out | grep -cxE '[1-9][0-9]*')"
+grep GUEST /run/pv1.out | head -n 3 | sed 's/^/CONSOLE /'
 show xl list
 show xl vcpu-list pv1
 show xl vcpu-pin pv1 0 1
@@ -70,22 +43,21 @@ show xl pause pv1
 show xl unpause pv1
 show xl rename pv1 pv2
 show xl save pv2 /run/save
-wait_gone pv2
-: >/run/console
+gone pv2
 show xl restore -p /run/save
-xl console pv2 </dev/null >/run/console 2>&1 &
-show xl unpause pv2
-wait_for 'GUEST tick' 30 && echo "CREATE the restored guest ticks"
+console pv2
+guest_says pv2 'GUEST tick' 30
+say "the restored guest ticks"
 show xl shutdown -w pv2
-wait_gone pv2
+gone pv2
 for round in 1 2 3 4 5; do
-    xl create -q -p /run/pv.cfg || give_up "round $round"
+    xl create -q -p /run/pv1.cfg || fail "round $round"
     xl destroy pv1
-    wait_gone pv1
+    gone pv1
 done
 show xl list
-echo "CREATE domains left $(xl list | tail -n +2 | wc -l)"
-echo "CREATE free after $(free_mem)"
+say "domains left $(xl list | tail -n +2 | wc -l), in xenstore" $(xenstore-list /local/domain)
+say "introduced $(watched introduceDomain), released $(watched releaseDomain)"
+say "free after $(free_mem)"
 xl debug-keys p
-xl dmesg | tail -n 40 >/run/dmesg-xl
-sed 's/^/DMESG /' /run/dmesg-xl
+xl dmesg | tail -n 40 | sed 's/^/DMESG /'

@@ -16,7 +16,7 @@ EXPECT = [r"VERDICT ok=\d+ bad=0"]
 
 def prepare(ctx):
     linux_guest.kernel(os.path.join(ctx.stage, "vmlinux"))
-    linux_guest.ramdisk(os.path.join(ctx.stage, "ramdisk"), os.path.join(ctx.job.path, "start"))
+    linux_guest.ramdisk(os.path.join(ctx.stage, "ramdisk"))
     ctx.guest("tick")
     ctx.tool("core")
     with open(os.path.join(ctx.stage, "part"), "w", encoding="ascii") as file:
