@@ -233,7 +233,7 @@ void main_on_own_stack(void)
     irq_init(&machine_acpi);
     start_clock();
     timer_init_cpu();
-    sched_pool_init(options_given.sched_id);
+    sched_pool_init(options_given.sched_id, options_given.sched_ratelimit_us);
     sched_init();
     console_init_irq();
     smp_start_all(options_given.maxcpus);

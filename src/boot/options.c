@@ -7,12 +7,14 @@
 
 #include "base/lib.h"
 #include "core/console.h"
+#include "pure/credit.h"
 #include "wire/wire.h"
 
 struct boot_options options_given = {
     .dom0_max_vcpus = {0, 0},
     .maxcpus = MAX_CPUS,
     .sched_id = XEN_SCHEDULER_CREDIT2,
+    .sched_ratelimit_us = CREDIT_RATELIMIT / 1000,
 };
 
 static const struct cmdline_opt options[] = {
@@ -27,6 +29,8 @@ static const struct cmdline_opt options[] = {
     {"noreboot", CMDLINE_BOOL, &console_options.noreboot, 0, 0, 0, NULL},
     {"placeholder", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},
     {"sched", CMDLINE_CUSTOM, &options_given.sched_id, 0, 0, 0, cmdline_parse_sched},
+    {"sched_ratelimit_us", CMDLINE_UINT, &options_given.sched_ratelimit_us, 0,
+     XEN_SYSCTL_SCHED_RATELIMIT_MAX, 0, NULL},
     {"no-real-mode", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},
     {"edd", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},
     {"vga", CMDLINE_IGNORE, NULL, 0, 0, 0, NULL},

@@ -10,6 +10,7 @@ struct boot_options {
     struct cmdline_range dom0_max_vcpus;
     u32 maxcpus;
     u32 sched_id; /* XEN_SCHEDULER_: what the tools are told */
+    u32 sched_ratelimit_us;
 };
 extern struct boot_options options_given;
 

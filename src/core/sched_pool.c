@@ -26,13 +26,15 @@ struct pool {
 
 static struct lock pool_lock = LOCK_INIT(RANK_POOL);
 static struct pool pools[SCHED_POOLS] = {{.used = true, .sched_id = XEN_SCHEDULER_CREDIT2}};
+static u32 pool_ratelimit;         /* of new pools */
 static u64 pool_online, pool_none; /* CPUs that are up; of those, the ones in no pool */
 static struct sched_domain *pool_all;
 static u32 promised[MAX_CPUS], planned[MAX_CPUS]; /* millionths of each CPU */
 
-void sched_pool_init(u32 sched_id)
+void sched_pool_init(u32 sched_id, u32 ratelimit_us)
 {
     pools[0].sched_id = sched_id;
+    pools[0].ratelimit_us = pool_ratelimit = ratelimit_us;
 }
 
 u32 sched_pool_default(void)
@@ -45,6 +47,7 @@ void sched_pool_online(u32 cpu)
     lock_acquire(&pool_lock);
     pools[0].cpus |= (u64)1 << cpu;
     pool_online |= (u64)1 << cpu;
+    sched_cpu_ratelimit(cpu, (u64)pools[0].ratelimit_us * 1000);
     lock_release(&pool_lock);
 }
 
@@ -460,7 +463,7 @@ int sched_pool_create(u32 *id, u32 sched_id)
     else if (pools[i].used)
         rc = -EEXIST;
     else
-        pools[i] = (struct pool){.used = true, .sched_id = sched_id};
+        pools[i] = (struct pool){true, sched_id, .ratelimit_us = pool_ratelimit};
     lock_release(&pool_lock);
     *id = i;
     return rc;

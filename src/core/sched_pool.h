@@ -57,7 +57,7 @@ struct sched_reserve {
 };
 
 /* Boot: the scheduler that Pool-0 shows, and new pools unless asked for another: XEN_SCHEDULER_. */
-void sched_pool_init(u32 sched_id);
+void sched_pool_init(u32 sched_id, u32 ratelimit_us);
 u32 sched_pool_default(void);
 /* A CPU came up: it is in Pool-0. */
 void sched_pool_online(u32 cpu);

@@ -25,6 +25,7 @@ void credit_queue_init(struct credit_queue *q, u32 cpu)
     memset(q, 0, sizeof(*q));
     q->cpu = cpu;
     q->floor = CREDIT_EPOCH;
+    q->ratelimit = CREDIT_RATELIMIT;
 }
 
 void credit_unit_init(struct credit_unit *u, struct credit_group *g, u32 cpu, u64 hard)
@@ -300,8 +301,9 @@ static NOINLINE struct credit_unit *credit_choose_limited(struct credit_queue *q
     credit_review(q, now);
     u = q->running;
     if (u) {
-        if (!q->first || (credit_claims(q) ? now - q->started < q->ratelimit
-                                           : credit_limit_insists(u) || !credit_expired(q, now)))
+        if (!q->first ||
+            (credit_claims(q) ? now - q->started < q->ratelimit && !credit_limit_first(q)
+                              : credit_limit_insists(u) || !credit_expired(q, now)))
             return u;
         credit_link(q, u);
         q->running = NULL;

@@ -27,6 +27,7 @@
 #define CREDIT_WEIGHT_MAX     65535
 #define CREDIT_BONUS          3000000ul /* virtual: what a sleeper may be ahead of the floor */
 #define CREDIT_MARGIN         500000ul  /* virtual: a waker must be this much better to preempt */
+#define CREDIT_RATELIMIT      700000ul  /* real: usual length of a turn that no waker cuts short */
 #define CREDIT_SLICE          5000000ul /* virtual: how far one gets ahead of the next in line */
 #define CREDIT_SLICE_MIN      1000000ul /* real bounds of a slice */
 #define CREDIT_SLICE_MAX      30000000ul
@@ -85,7 +86,7 @@ struct credit_queue {
     u64 floor;
     u64 load;      /* weights of running and waiting */
     u64 balanced;  /* last look for imbalance */
-    u64 ratelimit; /* real: a unit runs this long before a waker replaces it */
+    u64 ratelimit; /* real: a turn lasts so long before a waker without reservation ends it */
     u32 waiting;
     u32 cpu;
     u32 limited;                  /* units here with a cap or reservation, parked ones included */

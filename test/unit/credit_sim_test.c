@@ -426,6 +426,7 @@ TEST(rate_limit_delays_wakers)
     t = toy_add(toy_arg0, toy_arg1, 0);
     t->arg[0] = 20 * US;
     t->arg[1] = 200 * US;
+    toy_cpu[0].queue.ratelimit = 0;
     toy_run(5 * SEC);
     CHECK(latency(t, 500) < 20);
     toy_cpu[0].queue.ratelimit = 1 * MS;
@@ -433,6 +434,19 @@ TEST(rate_limit_delays_wakers)
     toy_run(5 * SEC);
     CHECK(latency(t, 500) >= 700);
     CHECK(latency(t, 1000) <= 1100);
+}
+
+/* Promises of a millisecond are kept beside turns of several. */
+TEST(rate_limit_does_not_delay_reservations)
+{
+    toy_init(1);
+    toy_cpu[0].queue.ratelimit = 5 * MS;
+    toy_spinner(256);
+    toy_spinner(256);
+    CHECK(toy_reserve(&toy_task[0], 1 * MS, 400 * US, false));
+    toy_run(1 * SEC);
+    toy_measure(30 * SEC, share);
+    near(share[0], 4000, 10, "reserved");
 }
 
 TEST(three_share_two_cpus)

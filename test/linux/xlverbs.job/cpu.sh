@@ -57,7 +57,7 @@ refused "sched-credit2: weight" "weight $out.* from 1 to 65535" xl sched-credit2
 refused "sched-credit2: weight 0" "weight $out" xl sched-credit2 -d pv1 -w 0
 refused "sched-credit2: cap" "cap $out, valid range is from 0 to 400" xl sched-credit2 -d pv1 -c 500
 want "sched-credit2: unchanged" '^pv1 +[0-9]+ +300 +0$' xl sched-credit2 -d pv1
-want "sched-credit2 -s" '^Cpupool Pool-0: ratelimit=[0-9]+us' xl sched-credit2 -s -p Pool-0
+want "sched-credit2 -s" '^Cpupool Pool-0: ratelimit=700us' xl sched-credit2 -s -p Pool-0
 want "sched-credit2 -s -r" '' xl sched-credit2 -s -p Pool-0 -r 2000
 want "sched-credit2 -s: kept" 'ratelimit=2000us' xl sched-credit2 -s
 refused "sched-credit2 -s -r" "Ratelimit $out" xl sched-credit2 -s -p Pool-0 -r 1000000000
