@@ -117,13 +117,14 @@ void hvm_intr_prepare(struct vcpu *v)
         return;
     if (!hvm_vendor->can_interrupt(v)) {
         hvm_vendor->want_window(v);
+        hvm_intr_poke(v); /* an exit before that will do as well */
         return;
     }
     if (!upcall_pending(v))
         vlapic_accept(&h->apic, (u32)vector);
     hvm_vendor->queue_event(v, HVM_EVENT_INTR, (u32)vector, HVM_NO_ERROR);
     if (vlapic_pending(&h->apic) >= 0)
-        hvm_intr_poke(v);
+        hvm_vendor->want_window(v); /* no other exit is sure to come */
 }
 
 void hvm_intr_fault(struct vcpu *v, u32 vector, u64 error)

@@ -333,8 +333,10 @@ enum vlapic_action vlapic_write(struct vlapic *a, u32 reg, u64 val, u64 now, str
     case VLAPIC_ICR:
         return write_icr(a, x2 ? val : (a->icr & ~0xfffffffful) | (u32)val, ipi);
     case VLAPIC_LVT_TIMER ... VLAPIC_LVT_ERROR:
+        vlapic_expire(a, now); /* what is over was so by the old settings */
         return write_lvt(a, reg - VLAPIC_LVT_TIMER, (u32)val);
     case VLAPIC_TIMER_INIT:
+        vlapic_expire(a, now);
         a->timer_init = (u32)val;
         a->timer_start = val != 0 ? MAX(now, 1ul) : 0;
         return VLAPIC_TIMER;
@@ -358,7 +360,7 @@ enum vlapic_action vlapic_write(struct vlapic *a, u32 reg, u64 val, u64 now, str
     else if (reg == VLAPIC_DFR)
         a->dfr = (u32)val | 0x0fffffff;
     else if (reg == VLAPIC_ICR2)
-        a->icr = (u32)a->icr | val << 32;
+        a->icr = (u32)a->icr | (val & 0xff000000) << 32;
     return VLAPIC_DONE;
 }
 

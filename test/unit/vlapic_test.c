@@ -172,6 +172,22 @@ TEST(timer)
 }
 
 /* Any accesses in any mode: no more than one request per vector, state stays consistent. */
+/* The moment the count reaches zero decides, not the one at which somebody looks. */
+TEST(timer_masked_when_over)
+{
+    start();
+    CHECK_EQ(vlapic_write(&a, VLAPIC_TIMER_DIVIDE, 0xb, 0, &ipi), VLAPIC_TIMER);
+    CHECK_EQ(vlapic_write(&a, VLAPIC_LVT_TIMER, 0x10040, 0, &ipi), VLAPIC_TIMER);
+    CHECK_EQ(vlapic_write(&a, VLAPIC_TIMER_INIT, 100, 5000, &ipi), VLAPIC_TIMER);
+    CHECK_EQ(vlapic_write(&a, VLAPIC_LVT_TIMER, 0x40, 7000, &ipi), VLAPIC_TIMER);
+    vlapic_expire(&a, 8000);
+    CHECK_EQ(vlapic_pending(&a), -1);
+    /* Unmasked, and set again before anybody looked. */
+    CHECK_EQ(vlapic_write(&a, VLAPIC_TIMER_INIT, 100, 9000, &ipi), VLAPIC_TIMER);
+    CHECK_EQ(vlapic_write(&a, VLAPIC_TIMER_INIT, 100, 11000, &ipi), VLAPIC_TIMER);
+    CHECK_EQ(vlapic_pending(&a), 0x40);
+}
+
 TEST(random_accesses)
 {
     unsigned int i;

@@ -97,6 +97,7 @@ static void fill_info(const char *args, uint32_t round)
     domu_unmap(info);
     box = domu_map(guest.id, PVH_BOX >> 12);
     box->round = round;
+    box->seconds = SECONDS;
     memcpy((void *)box->args, args, strlen(args) + 1);
     memcpy((void *)box->name, "the test", 9);
 }
@@ -218,8 +219,8 @@ static void report_hang(void)
     memset(&op.u, 0, sizeof(op.u));
     set_xen_guest_handle(op.u.vcpucontext.ctxt, &c);
     call(XEN_DOMCTL_getvcpucontext, "getvcpucontext");
-    check(false, "%s ends: rip %lx flags %lx rsp %lx", (char *)box->name, c.user_regs.rip,
-          c.user_regs.rflags, c.user_regs.rsp);
+    value(text("end of %s", (char *)box->name), "none");
+    note("rip %lx flags %lx rsp %lx", c.user_regs.rip, c.user_regs.rflags, c.user_regs.rsp);
 }
 
 static const char *end_name(uint32_t flags)
@@ -233,7 +234,7 @@ static const char *end_name(uint32_t flags)
 
 static bool run(const char *args, uint32_t round)
 {
-    uint64_t end = now() + SECONDS * 1000000000ul;
+    uint64_t begin = now();
     bool again, over = false;
     long flags;
 
@@ -250,7 +251,7 @@ static bool run(const char *args, uint32_t round)
         over = flags < 0 || flags & XEN_DOMINF_shutdown;
         drain();
         answer();
-    } while (!over && now() < end);
+    } while (!over && now() < begin + box->seconds * 1000000000ul);
     if (over)
         value(text("end of %s", (char *)box->name), "%s", end_name((uint32_t)flags));
     else
