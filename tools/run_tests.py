@@ -63,7 +63,7 @@ STEPS = [
     ("driverdom", "make linux ALL=1 JOBS=driverdom", 5400, True),
     ("churn-long", "make linux JOBS=churn CHURN_ROUNDS=20000", 1800, True),
     ("xlchurn-long", "make linux JOBS=xlchurn XLCHURN_ROUNDS=1000", 9000, True),
-    ("density", "make linux JOBS=xldensity", 1200, True),
+    ("density", "make linux ALL=1 JOBS=xldensity", 2400, True),
     ("guest-io-long", "make linux JOBS='guestdisk guestnet'", 4800, True),
     ("fairness", "make linux JOBS=fairness", 2400, True),
     ("neighbours", "make linux JOBS=neighbours", 1500, True),

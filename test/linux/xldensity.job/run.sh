@@ -10,17 +10,23 @@ fail() {
     exit 1
 }
 free_mem() { xl info | awk '/^free_memory/{print $3}'; }
-store_time() { # ns of CPU that xenstored has used
-    cut -d' ' -f1 /proc/$(pidof xenstored)/schedstat
+store=$(pidof xenstored oxenstored)
+store_time() { # ns of CPU that the xenstore daemon has used
+    cut -d' ' -f1 /proc/$store/schedstat
+}
+alone() { # BESIDE: the store, which looks at all domains when one goes, does not take part
+    kill -STOP $store
+    ./churn rounds 50 | sed "s/^CHURN/& beside $1:/"
+    kill -CONT $store
 }
 create() { # N
     printf 'name = "g%d"\nkernel = "%s/tick.elf"\nextra = "g%d 1000 quiet"\nmemory = 32\n' $1 \
         "$PWD" $1 >/run/g.cfg
-    store=$(store_time)
+    used=$(store_time)
     begin=$(date +%s%N)
     xl create -q -e /run/g.cfg || fail "create $1"
     end=$(date +%s%N)
-    echo "DENSITY created $1 in $((end - begin)) ns, of them xenstored $(($(store_time) - store))"
+    echo "DENSITY created $1 in $((end - begin)) ns, of them xenstored $(($(store_time) - used))"
 }
 ticks() { # WHEN
     for id in $(xl list | awk 'NR > 2{print $2}'); do
@@ -29,16 +35,22 @@ ticks() { # WHEN
 }
 
 . ./knobs
+# Neither the host's disk nor Linux' choice of a vCPU for each has a part in the times.
+mount -t tmpfs lib /var/lib/xen
+mount -t tmpfs log /var/log/xen
+mkdir /var/log/xen/console
+taskset -pc 0 $store >/dev/null
+taskset -pc 0 $$ >/dev/null
 create 0 # what is allocated once and kept
 xl destroy g0
 echo "DENSITY free before $(free_mem)"
 n=1
 while [ $n -le "$guests" ]; do
     create $n
-    [ $n -ne 5 ] || ./churn rounds 50 | sed 's/^CHURN/& beside few:/'
+    [ $n -ne 5 ] || alone few
     n=$((n + 1))
 done
-./churn rounds 50 | sed 's/^CHURN/& beside many:/'
+alone many
 ticks first
 xl debug-keys m
 xl dmesg | tail -n $((guests + 4)) | sed 's/^/DMESG /'
