@@ -3,19 +3,23 @@
 # docs/TESTING.md, "The hypervisor as a program". Included by the top Makefile.
 #
 #   fuzz-hv        FUZZ_SECONDS of it, from the corpus in the tree; part of `make fuzz`
-#   hvfuzz-replay  performs each input of the corpus once; INPUT=file: that one, in words
+#   fuzz-hvm       the same with hardware-assisted guests (HVFUZZ_HVM=1)
+#   hvfuzz-replay  performs each input of the corpus once; INPUT=file: that one, in words; HVM=1:
+#                  with hardware-assisted guests
 #   hvfuzz-merge   what build/ has found and the tree has not, minimised, into the tree's corpus
 
 HV_DIR := $(HOST_DIR)/hv
 HV_BIN := $(HV_DIR)/hv_fuzz
-HV_CORPUS := test/hvfuzz/corpus
+HV_CORPUS := test/hvfuzz/corpus$(if $(HVM),_hvm)
+HV_FOUND := $(HV_DIR)/corpus$(if $(HVM),_hvm)
+HV_ENV := $(if $(HVM),HVFUZZ_HVM=1)
 
 # Not the machine's part: its processors, consoles, decoders, and the end of the machine.
 HV_WITHOUT := src/core/panic.c src/core/port.c src/core/symbols.c src/core/console.c \
               src/core/console_key.c src/core/domain_power.c src/pv/offsets.c \
-              $(wildcard src/pure/unpack*.c)
+              src/hvm/vmx.c src/hvm/vmx_exit.c $(wildcard src/pure/unpack*.c)
 HV_SRCS := $(filter-out $(HV_WITHOUT),$(wildcard src/base/*.c src/pure/*.c src/core/*.c src/pv/*.c \
-           src/abi/*.c)) src/arch/smp.c
+           src/hvm/*.c src/abi/*.c)) src/arch/smp.c
 # Between the markers: what a run may change (test/hvfuzz/machine.c).
 HV_BETWEEN := test/hvfuzz/first.c $(HV_SRCS) test/hvfuzz/hwirq.c test/hvfuzz/last.c
 HV_OBJS := $(HV_BETWEEN:%.c=$(HV_DIR)/%.o)
@@ -50,19 +54,23 @@ $(HV_BIN): $(HV_OBJS) $(HV_OWN)
 
 HV_FLAGS := -max_len=1024 -timeout=20 -rss_limit_mb=2048 -verbosity=0
 
-.PHONY: fuzz-hv hvfuzz-replay hvfuzz-merge
+fuzz-hvm:
+	@$(MAKE) --no-print-directory fuzz-hv HVM=1
+
+.PHONY: fuzz-hv fuzz-hvm hvfuzz-replay hvfuzz-merge
 fuzz-hv: $(HV_BIN)
-	@mkdir -p $(HV_DIR)/corpus
-	@$(HV_BIN) -max_total_time=$(FUZZ_SECONDS) $(HV_FLAGS) -artifact_prefix=$(HV_DIR)/ \
-	    $(FUZZ_ARGS) $(HV_DIR)/corpus $(HV_CORPUS) >$(HV_DIR)/log 2>&1 || \
-	    { grep -v '^INFO' $(HV_DIR)/log | tail -n 150; echo "hv_fuzz: FAILED"; exit 1; }
-	@echo "hv_fuzz: $(FUZZ_SECONDS) s, nothing found"
+	@mkdir -p $(HV_FOUND)
+	@$(HV_ENV) $(HV_BIN) -max_total_time=$(FUZZ_SECONDS) $(HV_FLAGS) -artifact_prefix=$(HV_DIR)/ \
+	    $(FUZZ_ARGS) $(HV_FOUND) $(HV_CORPUS) >$(HV_FOUND).log \
+	    2>&1 || \
+	    { grep -v '^INFO' $(HV_FOUND).log | tail -n 150; echo "hv_fuzz: FAILED"; exit 1; }
+	@echo "hv_fuzz$(if $(HVM), with HVM): $(FUZZ_SECONDS) s, nothing found"
 
 fuzz: fuzz-hv
 
 hvfuzz-replay: $(HV_BIN)
-	@$(if $(INPUT),HVFUZZ_VERBOSE=1) $(HV_BIN) -timeout=20 \
+	@$(if $(INPUT),HVFUZZ_VERBOSE=1) $(HV_ENV) $(HV_BIN) -timeout=20 \
 	    $(or $(INPUT),$(wildcard $(HV_CORPUS)/*))
 
 hvfuzz-merge: $(HV_BIN)
-	@$(HV_BIN) -merge=1 -max_len=1024 $(HV_CORPUS) $(HV_DIR)/corpus
+	@$(HV_ENV) $(HV_BIN) -merge=1 -max_len=1024 $(HV_CORPUS) $(HV_FOUND)

@@ -40,7 +40,9 @@ STEPS = [
     ("fuzz-long", "make fuzz FUZZ_SECONDS=60", 3600, True),
     # The same inputs each time: what it says depends on the tree, not on luck.
     ("hvfuzz", "make fuzz-hv FUZZ_SECONDS=60 FUZZ_ARGS=-seed=1", 600, False),
+    ("hvfuzz-hvm", "make fuzz-hvm FUZZ_SECONDS=45 FUZZ_ARGS=-seed=1", 600, False),
     ("hvfuzz-long", "make fuzz-hv FUZZ_SECONDS=3600", 5400, True),
+    ("hvfuzz-hvm-long", "make fuzz-hvm FUZZ_SECONDS=3600", 5400, True),
     ("guests", "make guest-test", 600, False),
     ("guests-debug", "make guest-test HV=build/debug-gcc/wheeler.elf", 900, False),
     ("image", "make image", 1200, False),

@@ -192,6 +192,23 @@ static inline void insn_clts(void)
     __asm__ __volatile__("clts" ::: "memory");
 }
 
+/* The part of a guest's state that VMRUN leaves alone: to or from the VMCB (APM vol. 2, 15.5). */
+static inline void insn_vmsave(u64 vmcb)
+{
+    __asm__ __volatile__("vmsave" ::"a"(vmcb) : "memory");
+}
+
+static inline void insn_vmload(u64 vmcb)
+{
+    __asm__ __volatile__("vmload" ::"a"(vmcb) : "memory");
+}
+
+/* A machine check that ended a guest's run is taken as if it came now. */
+static inline void insn_raise_mc(void)
+{
+    __asm__ __volatile__("int $18");
+}
+
 /* Loads the GDT register: linear base, offset of the last byte. */
 static inline void insn_lgdt(u64 base, u16 limit)
 {

@@ -312,8 +312,9 @@ static NOINLINE int load_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
     memcpy(h->dr, &c->dr0, sizeof(h->dr));
     h->tsc_aux = (u32)c->msr_tsc_aux;
     h->cr4_allowed = hvm_cpuid_cr4(v);
-    h->wait_start = false;
+    h->wait_start = h->nmi_blocked = false;
     (void)atomic_xchg(&h->start, 0u);
+    hvm_intr_poke(v); /* what waited for a window must ask again */
     if (c->flags & XEN_X86_FPU_INITIALISED)
         fpu_set_legacy(&v->fpu, c->fpu_regs);
     else
@@ -334,10 +335,10 @@ static NOINLINE int load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *r)
         ok &= hvm_mtrr_set(v, fixed[i], r->msr_mtrr_fixed[i]);
     for (i = 0; i < 2 * HVM_MTRR_VAR; i++)
         ok &= hvm_mtrr_set(v, 0x200 + i, r->msr_mtrr_var[i]);
+    ok &= hvm_msr_write(v, MSR_PAT, r->msr_pat_cr);
     if (!ok)
         return (int)hypercall_refuse(-EINVAL, "hvmcontext: d%uv%u: MTRR values", v->domain->id,
                                      v->id);
-    hvm_vendor->set_pat(v, r->msr_pat_cr);
     return 0;
 }
 

@@ -128,7 +128,7 @@ void hvm_store_dr(struct hvm_vcpu *h)
 
 void hvm_exit_machine_check(void)
 {
-    __asm__ __volatile__("int $18"); /* the machine's affair */
+    insn_raise_mc();
 }
 
 void hvm_exit_triple_fault(struct vcpu *v)

@@ -36,6 +36,7 @@ static struct {
     mfn_t save;   /* where VMRUN keeps the host's state */
     maddr_t host; /* VMCB with what VMLOAD restores for the host */
     u32 asid_next, generation;
+    bool flush_due; /* ids are being given out again, and the TLB still has entries with them */
 } svm_cpu[MAX_CPUS];
 
 /* Which MSRs and ports exit: one map of each for all guests. */
@@ -45,16 +46,6 @@ static maddr_t msr_map, port_map_maddr;
 static const u32 free_msrs[] = {
     MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,         MSR_LSTAR,
     MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
-
-static void vmsave(maddr_t vmcb)
-{
-    __asm__ __volatile__("vmsave" ::"a"(vmcb) : "memory");
-}
-
-static void vmload(maddr_t vmcb)
-{
-    __asm__ __volatile__("vmload" ::"a"(vmcb) : "memory");
-}
 
 /* Two bits per MSR in ranges of 8192 (APM vol. 2, 15.11). */
 static void msr_allow(u8 *map, u32 msr)
@@ -101,7 +92,7 @@ static void cpu_enable(void *arg)
     (void)arg;
     insn_wrmsr(MSR_EFER, insn_rdmsr(MSR_EFER) | EFER_SVME);
     insn_wrmsr(MSR_VM_HSAVE_PA, mfn_to_maddr(svm_cpu[cpu].save));
-    vmsave(svm_cpu[cpu].host);
+    insn_vmsave(svm_cpu[cpu].host);
 }
 
 bool svm_init(void)
@@ -144,11 +135,21 @@ static void asid_renew(struct vcpu *v)
     if (svm_cpu[cpu].asid_next >= svm_features.asids) {
         svm_cpu[cpu].asid_next = 1;
         svm_cpu[cpu].generation++;
-        s->vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
+        svm_cpu[cpu].flush_due = true;
     }
+    /* Until one has been entered: it may be another vCPU's turn before this one gets there. */
+    if (svm_cpu[cpu].flush_due)
+        s->vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
     s->vmcb->asid = svm_cpu[cpu].asid_next++;
     s->asid_cpu = cpu;
     s->asid_generation = svm_cpu[cpu].generation;
+}
+
+void svm_flushed(struct vmcb *c)
+{
+    c->tlb_control = 0;
+    if (c->exitcode != SVM_EXIT_INVALID)
+        svm_cpu[cpu_id()].flush_due = false;
 }
 
 u64 svm_prepare(struct cpu_regs *regs)
@@ -236,15 +237,15 @@ static void svm_switch_in(struct vcpu *v)
     if (s->asid_cpu != cpu || s->asid_generation != svm_cpu[cpu].generation)
         asid_renew(v);
     cpu_use_ist(false);
-    vmload(s->vmcb_maddr);
+    insn_vmload(s->vmcb_maddr);
     if (s->vmcb->dr7 & 0xff)
         svm_load_dr(v);
 }
 
 static void svm_switch_out(struct vcpu *v)
 {
-    vmsave(v->hvm->svm->vmcb_maddr);
-    vmload(svm_cpu[cpu_id()].host);
+    insn_vmsave(v->hvm->svm->vmcb_maddr);
+    insn_vmload(svm_cpu[cpu_id()].host);
     cpu_use_ist(true);
     if (v->hvm->dr_loaded)
         store_dr(v);
@@ -261,7 +262,7 @@ static void svm_get_state(struct vcpu *v, struct hvm_state *s)
     struct vmcb *c = svm_vmcb(v);
 
     if (is_loaded(v))
-        vmsave(v->hvm->svm->vmcb_maddr);
+        insn_vmsave(v->hvm->svm->vmcb_maddr);
     memcpy(s->seg, c->seg, sizeof(s->seg));
     s->rip = c->rip;
     s->rsp = c->rsp;
@@ -315,7 +316,7 @@ static void svm_set_state(struct vcpu *v, const struct hvm_state *s)
     c->intercept1 &= ~(SVM_I1_VINTR | SVM_I1_IRET);
     c->vintr = SVM_VINTR_MASKING;
     if (is_loaded(v))
-        vmload(v->hvm->svm->vmcb_maddr);
+        insn_vmload(v->hvm->svm->vmcb_maddr);
     /* Whatever was cached belonged to another life. */
     v->hvm->svm->asid_cpu = ~0u;
     v->hvm->epoch = READ_ONCE(v->domain->hvm->epoch) - 1;

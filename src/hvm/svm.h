@@ -137,6 +137,8 @@ enum svm_exit_code {
     SVM_EXIT_NPF = 0x400,
 };
 
+#define SVM_EXIT_INVALID (~(u64)0) /* VMRUN was refused */
+
 struct svm_vcpu {
     struct vmcb *vmcb; /* direct map */
     maddr_t vmcb_maddr;
@@ -160,6 +162,8 @@ void svm_enter(void);
 /* Called by it: before each entry, giving the VMCB's address; after each exit. */
 u64 svm_prepare(struct cpu_regs *regs);
 void svm_exit(struct cpu_regs *regs);
+/* An entry has flushed this CPU's TLB, unless it was refused. */
+void svm_flushed(struct vmcb *c);
 
 void svm_queue_event(struct vcpu *v, u32 type, u32 vector, u64 error);
 /* Debug registers 0 to 3 are loaded, or kept and watched. */

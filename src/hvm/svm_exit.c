@@ -306,7 +306,8 @@ void svm_exit(struct cpu_regs *regs)
     u64 code = c->exitcode;
 
     regs->rax = c->rax;
-    c->tlb_control = 0;
+    if (unlikely(c->tlb_control))
+        svm_flushed(c);
     /* The exit came in the middle of delivering an event: again at the next entry. */
     if (unlikely(c->exitintinfo & HVM_EVENT_VALID))
         c->eventinj = hvm_event_again(c->exitintinfo);

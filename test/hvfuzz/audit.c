@@ -13,6 +13,7 @@
 #include "core/event.h"
 #include "core/grant.h"
 #include "core/page.h"
+#include "hvmguest.h"
 #include "machine.h"
 #include "pure/pvpt_audit.h"
 #include "pv/pv.h"
@@ -84,6 +85,8 @@ static void add_domain(const struct domain *d)
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i])
             add_vcpu(d->vcpu[i]);
+    if (d->hvm && d->hvm->teardown_at != PAGE_LINK_END)
+        pvpt_audit_add(&pages, d->hvm->teardown_at, 1, 0);
     if (!d->pv)
         return;
     if (d->pv->mmu_leftover)
@@ -271,6 +274,10 @@ static void check_vcpu(const struct vcpu *v)
     if (current && cpu_info_of(v->cpu)->vcpu != v)
         machine_found("d%uv%u runs elsewhere than on CPU %u", v->domain->id, v->id, v->cpu);
     /* Also the frames that tables cannot show: a vCPU that may run has a table. */
+    if (v->hvm) {
+        hvmguest_audit_vcpu(v);
+        return;
+    }
     if (current &&
         machine_cr3(v->cpu) != (v->pv->kernel_mode ? v->pv->cr3_kernel : v->pv->cr3_user))
         machine_found("d%uv%u runs on the tables at %#lx", v->domain->id, v->id,
@@ -293,6 +300,8 @@ static void check_domain(const struct domain *d, bool events)
         if (d->vcpu[i])
             check_vcpu(d->vcpu[i]);
     check_list(d);
+    if (d->hvm)
+        hvmguest_audit_domain(d);
     check_polls(d);
     if (events)
         check_events(d);

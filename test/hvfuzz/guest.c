@@ -15,6 +15,7 @@
 #include "core/grant.h"
 #include "core/page.h"
 #include "core/sched.h"
+#include "hvmguest.h"
 #include "pv/pv_mmu.h"
 
 #define FLAGS_RW 0x67ul /* present, writable, user, accessed, dirty */
@@ -108,16 +109,20 @@ static void syscall_insn(void)
     struct cpu_regs *regs = &cpu_info()->guest;
     struct guest_vcpu *gv = guest_vcpu();
     struct vcpu *v = vcpu_current();
+    bool done = true;
 
     regs->rip = GUEST_RIP + 2;
     regs->vector = VECTOR_SYSCALL;
-    hypercall_dispatch(regs);
-    if (regs->rip == GUEST_RIP) {
+    if (v->hvm)
+        done = hvmguest_call();
+    else
+        hypercall_dispatch(regs);
+    if (!done || (!v->hvm && regs->rip == GUEST_RIP)) {
         machine_note("    cpu%u d%uv%u: work is left\n", machine_cpu(), v->domain->id, v->id);
         return;
     }
     machine_note("    cpu%u d%uv%u -> %ld\n", machine_cpu(), v->domain->id, v->id, (long)regs->rax);
-    if (gv->hook == GUEST_HOOK_FRAMES)
+    if (gv->hook == GUEST_HOOK_FRAMES && !v->hvm)
         hook_frames(gv);
     else if (gv->hook == GUEST_HOOK_MAPS)
         hook_maps(gv);
@@ -126,7 +131,7 @@ static void syscall_insn(void)
 
 bool guest_continue(void)
 {
-    if (cpu_info()->guest.rip != GUEST_RIP)
+    if (vcpu_current()->hvm ? !hvmguest_unfinished() : cpu_info()->guest.rip != GUEST_RIP)
         return false;
     machine_note("  cpu%u d%uv%u goes on\n", machine_cpu(), vcpu_current()->domain->id,
                  vcpu_current()->id);
@@ -265,14 +270,20 @@ void guest_boot(void)
     boot_first_domain();
     audit_begin();
     boot_domain(0, 2, 48);
-    boot_domain(1, 2, 36);
-    boot_domain(2, 1, 36);
+    if (hvmguest_on) {
+        hvmguest_boot_domain(1, 2, 36, &guests[1]);
+        hvmguest_boot_domain(2, 1, 36, &guests[2]);
+    } else {
+        boot_domain(1, 2, 36);
+        boot_domain(2, 1, 36);
+    }
     memcpy(frozen, guests, sizeof(guests));
 }
 
 void guest_reset(void)
 {
     memcpy(guests, frozen, sizeof(guests));
+    hvmguest_reset();
     in_list = false;
 }
 

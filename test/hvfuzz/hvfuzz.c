@@ -5,6 +5,7 @@
  * left in the middle. After each record the audits; at the end every domain is destroyed, and
  * everything must be as it was before the first.
  *
+ *   HVFUZZ_HVM=1       domains 1 and 2 are hardware-assisted
  *   HVFUZZ_VERBOSE=1   prints each record as it is performed, and the hypervisor's log
  */
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "audit.h"
 #include "guest.h"
+#include "hvmguest.h"
 #include "machine.h"
 #include "ops.h"
 
@@ -36,6 +38,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
     machine_verbose = getenv("HVFUZZ_VERBOSE") != NULL;
+    hvmguest_on = getenv("HVFUZZ_HVM") != NULL;
     machine_boot();
     guest_boot();
     machine_freeze();

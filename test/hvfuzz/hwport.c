@@ -28,13 +28,15 @@
 #include "pure/port.h"
 
 #define HELD_MAX     8
+#define MSR_VM_CR    0xc0010114
 #define TEMPLATE_MFN 2 /* below the first MiB: nobody's */
 #define HV_ENTRY     ((3ul << PAGE_SHIFT) | PTE_P | PTE_RW | PTE_A)
 
 struct hw_cpu {
     u64 cr0, cr2, cr3, cr4;
-    u64 msr_fs, msr_gs, msr_kernel_gs;
+    u64 msr_fs, msr_gs, msr_kernel_gs, msr_vm_cr;
     u64 alarm;
+    u64 vmcb; /* whose part of the guest state is loaded */
     u32 held_nr;
     struct lock *held[HELD_MAX];
     bool in_ipi;
@@ -50,18 +52,39 @@ static u64 template_entries[512];
 struct cpu_features cpu_features;
 struct console_options console_options;
 
+static struct hw_cpu *this_cpu(void);
+
+void insn_vmload(u64 vmcb)
+{
+    this_cpu()->vmcb = vmcb;
+}
+
+u64 hwport_vmcb_loaded(void)
+{
+    return this_cpu()->vmcb;
+}
+
+u32 hwport_locks_held(void)
+{
+    return this_cpu()->held_nr;
+}
+
 static struct hw_cpu *this_cpu(void)
 {
     return &hw.cpu[machine_cpu()];
 }
 
-void hwport_init(void)
+#define SVM_LEAF 0x8000000a
+#define SVM_ASIDS 6 /* few, so that they run out */
+
+void hwport_init(bool svm)
 {
     u32 i;
 
     memcpy(cpu_features.vendor, "AuthenticAMD", 12);
     cpu_features.max_leaf = 7;
-    cpu_features.max_ext_leaf = 0x80000008;
+    cpu_features.max_ext_leaf = SVM_LEAF;
+    cpu_features.svm = svm;
     cpu_features.phys_bits = 36;
     cpu_features.amd = cpu_features.nx = cpu_features.syscall32 = true;
     cpu_features.xcr0_mask = 3;
@@ -239,6 +262,7 @@ void irq_send_ipi(u32 cpu, u32 vector)
     hw.cpu[cpu].in_ipi = true;
     smp_serve_mailbox();
     hw.cpu[cpu].in_ipi = false;
+    tlb_left_guest(cpu);
     machine_play(me);
 }
 
@@ -368,6 +392,8 @@ static u64 *msr_of(u32 msr)
         return &c->msr_gs;
     case MSR_KERNEL_GS_BASE:
         return &c->msr_kernel_gs;
+    case MSR_VM_CR:
+        return &c->msr_vm_cr;
     default:
         return NULL;
     }
@@ -402,8 +428,12 @@ bool insn_wrmsr_safe(u32 msr, u64 val)
 
 void insn_cpuid(u32 leaf, u32 sub, u32 out[4])
 {
-    (void)leaf, (void)sub;
+    (void)sub;
     memset(out, 0, 16);
+    if (leaf == SVM_LEAF) {
+        out[1] = SVM_ASIDS;
+        out[3] = 1; /* nested paging, and nothing else */
+    }
 }
 
 u64 insn_xgetbv(u32 n)
@@ -559,6 +589,12 @@ maddr_t cpu_gdt_page(u32 cpu)
     return (8 + (u64)cpu) << PAGE_SHIFT;
 }
 
+/* The hypervisor takes NMIs on this stack then; here there are none. */
+void cpu_use_ist(bool on)
+{
+    (void)on;
+}
+
 void cpu_load_ldt(u64 base, u32 entries)
 {
     (void)base, (void)entries;
@@ -585,6 +621,21 @@ void fpu_restore(const struct fpu_state *f)
 {
     BUG_ON(f->area == NULL);
     (void)*(volatile u8 *)f->area;
+}
+
+void fpu_get_legacy(const struct fpu_state *f, void *out)
+{
+    memcpy(out, f->area, 512);
+}
+
+void fpu_set_legacy(struct fpu_state *f, const void *in)
+{
+    memcpy(f->area, in, 512);
+}
+
+void fpu_note_xcr0(struct fpu_state *f)
+{
+    (void)f;
 }
 
 bool fpu_set_xcr0(struct fpu_state *f, u64 val)

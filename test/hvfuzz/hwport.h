@@ -10,7 +10,11 @@
 #define HEAP_BASE 0x0000240000000000
 #define HEAP_SIZE (32 * MiB)
 
-void hwport_init(void);
+/* svm: it has virtualization hardware. */
+void hwport_init(bool svm);
+/* Of the CPU that plays. */
+u64 hwport_vmcb_loaded(void);
+u32 hwport_locks_held(void);
 void hwport_freeze(void);
 void hwport_reset(void);
 bool hwport_alarm_due(u32 cpu);

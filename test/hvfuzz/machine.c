@@ -29,6 +29,7 @@
 #include "core/page.h"
 #include "core/sched.h"
 #include "core/timer.h"
+#include "hvmguest.h"
 #include "hwport.h"
 #include "pure/port.h"
 #include "pv/pv_mmu.h"
@@ -474,7 +475,7 @@ void machine_boot(void)
     u32 i;
 
     BUG_ON((char *)&domain_hardware < first_bss || (char *)&domain_hardware >= last_bss);
-    hwport_init();
+    hwport_init(hvmguest_on);
     boot_memory();
     for (i = 0; i < MACHINE_CPUS; i++)
         infos[i].cpu_id = i;
@@ -488,6 +489,8 @@ void machine_boot(void)
             sched_init_secondary();
     }
     playing = 0;
+    if (hvmguest_on)
+        hvm_init();
     /* Idle processors would do it in every run. */
     while (page_scrub_step())
         ;

@@ -85,6 +85,8 @@ void tlb_fill(void);
 void tlb_check(void);
 /* A frame goes to the allocator: nobody may know it. */
 void tlb_check_free(u64 mfn);
+/* An interrupt has taken this processor out of a hardware-assisted guest. */
+void tlb_left_guest(u32 cpu);
 
 /* heap.c: small objects with poisoned neighbours, never reused within a run. */
 u64 heap_live(void); /* objects; pages of the domain directory excepted */

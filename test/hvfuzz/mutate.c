@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hvmguest.h"
 #include "machine.h"
 #include "ops.h"
 
@@ -21,7 +22,7 @@ size_t LLVMFuzzerMutate(u8 *data, size_t size, size_t max);
 
 /* A record of a scenario: the first `n` argument bytes are given, the others are random. */
 struct step {
-    u8 cpu, op, n, arg[5];
+    u8 cpu, op, n, arg[6];
 };
 
 /* At the start CPUs 0 and 1 run domain 0, 2 and 3 domain 1; domain 2 shares them. */
@@ -86,6 +87,66 @@ static const struct step scenarios[][SCENARIO_MAX] = {
     {{0, 4, 3, {0, 2, 0}}, {2, 14, 3, {0, 0, 2}}, {0, 4, 0, {0}}, {2, 13, 0, {0}}},
 };
 
+/* With hardware-assisted guests: numbers of ops_hvm.c; CPU 2 and 3 run the two vCPUs of domain 1.
+ */
+static const struct step scenarios_hvm[][SCENARIO_MAX] = {
+    /* an interrupt to oneself, taken, ended */
+    {{2, 0, 6, {0, 1, 0x0b, 10, 9, 0}}, {2, 0, 3, {0, 1, 0}}, {2, 0, 6, {0, 1, 0x0b, 3, 0, 0}}},
+    /* the same while interrupts are off: a window */
+    {{2, 0, 6, {0, 0, 0x0b, 10, 9, 0}}, {2, 0, 3, {0, 0, 0}}, {2, 0, 3, {0, 1, 0}}},
+    /* a priority above it, then lowered */
+    {{2, 0, 6, {0, 1, 0x0b, 2, 6, 0}},
+     {2, 0, 6, {0, 1, 0x0b, 10, 9, 0}},
+     {2, 0, 6, {0, 1, 0x0b, 2, 11, 0}}},
+    /* the other vCPU begins anew */
+    {{2, 0, 6, {0, 1, 0x0b, 10, 7, 0}},
+     {2, 0, 6, {0, 1, 0x0b, 10, 8, 0}},
+     {3, 0, 0, {0}},
+     {3, 0, 0, {0}}},
+    /* halted until the timer */
+    {{2, 0, 6, {0, 1, 0x0b, 12, 9, 0}},
+     {2, 0, 6, {0, 1, 0x0b, 13, 6, 0}},
+     {2, 0, 3, {0, 1, 6}},
+     {ANY, 21, 1, {3}},
+     {2, 0, 0, {0}}},
+    /* upcalls by the domain's vector, by the vCPU's */
+    {{2, 18, 2, {0x70, 0x40}},
+     {2, 23, 2, {10, 0}},
+     {2, 23, 2, {5, 0}},
+     {2, 0, 3, {0, 1, 0}},
+     {2, 28, 1, {0}}},
+    {{2, 18, 2, {0x80, 0x41}},
+     {2, 23, 2, {10, 0}},
+     {2, 23, 2, {5, 0}},
+     {2, 0, 3, {0, 1, 0}},
+     {2, 0, 6, {0, 1, 0x0b, 3, 0, 0}}},
+    /* an NMI, and its end; an event that is delivered through a fault */
+    {{0, 26, 2, {14, 0}}, {2, 0, 3, {0, 1, 0}}, {2, 0, 3, {1, 1, 0}}, {2, 0, 3, {1, 1, 0}}},
+    {{2, 0, 6, {0, 1, 0x0b, 10, 9, 0}}, {2, 0, 6, {0x80, 1, 0x0b, 6, 6, 0}}, {2, 0, 0, {0}}},
+    /* large frames come, are taken apart, and go; the shared frames move */
+    {{2, 14, 3, {0, 0xc0, 0xa0}},
+     {2, 14, 3, {2, 0, 0xa0}},
+     {2, 14, 3, {2, 0xc0, 0xa1}},
+     {3, 14, 3, {0, 0, 0xa0}}},
+    {{2, 14, 3, {4, 1, 0x61}},
+     {2, 14, 3, {4, 2, 0x61}},
+     {3, 14, 3, {5, 0, 0x61}},
+     {2, 14, 3, {2, 0, 0x61}}},
+    {{2, 14, 3, {2, 0, 0}},
+     {0, 0x9a, 3, {4, 2, 0}},
+     {3, 14, 3, {0, 0, 0}},
+     {0, 0x9a, 3, {4, 0, 0}}},
+    /* x2APIC and back; long mode left */
+    {{2, 0, 6, {0, 1, 1, 1, 0x0f, 0}},
+     {2, 0, 5, {0, 1, 1, 0xb0, 1}},
+     {2, 0, 6, {0, 1, 1, 1, 3, 0}}},
+    {{2, 0, 3, {0, 0x71, 0}}, {2, 0, 3, {0, 0x71, 0x0b}}, {2, 0, 0, {0}}},
+    /* the tools load a changed state, end the domain */
+    {{0, 0x80, 3, {0, 0, 0}}, {2, 0, 0, {0}}, {0, 28, 1, {0}}, {2, 14, 0, {0}}},
+    /* a triple fault */
+    {{2, 0, 4, {0, 1, 10, 0xff}}, {0, 26, 2, {13, 0}}, {2, 0, 0, {0}}},
+};
+
 static u8 random_byte(void)
 {
     return (u8)(rand() >> 7);
@@ -104,7 +165,9 @@ static void random_record(struct record *r)
 
 static size_t random_scenario(struct record *r)
 {
-    const struct step *s = scenarios[(size_t)rand() % ARRAY_SIZE(scenarios)];
+    const struct step *s = hvmguest_on && rand() & 3
+                               ? scenarios_hvm[(size_t)rand() % ARRAY_SIZE(scenarios_hvm)]
+                               : scenarios[(size_t)rand() % ARRAY_SIZE(scenarios)];
     u8 same = random_byte() % 6;                       /* frames and ports by the same number */
     size_t i, k, stop = (size_t)rand() % SCENARIO_MAX; /* often one is left in the middle */
 

@@ -14,6 +14,7 @@
 #include "core/grant.h"
 #include "core/page.h"
 #include "guest.h"
+#include "hvmguest.h"
 #include "machine.h"
 #include "ops_pick.h"
 #include "pv/pv.h"
@@ -399,7 +400,12 @@ static void perform_one(const struct record *r)
 {
     struct pick p = {.arg = r->arg, .left = sizeof(r->arg)};
 
-    table[r->op % 64](&p);
+    if (vcpu_current()->hvm != NULL)
+        ops_hvm(&p, r->op);
+    else if (hvmguest_on && r->op & 0x80)
+        ops_hvm_tools(&p);
+    else
+        table[r->op % 64](&p);
 }
 
 u32 ops_perform(const struct record *r, u32 left)
@@ -410,6 +416,11 @@ u32 ops_perform(const struct record *r, u32 left)
         return 0;
     if (guest_continue())
         return 0;
+    if (vcpu_current()->hvm != NULL) {
+        guest_arg_reset();
+        perform_one(r);
+        return 0;
+    }
     if (!vcpu_current()->pv->kernel_mode) {
         struct pick p = {.arg = r->arg, .left = sizeof(r->arg)};
 

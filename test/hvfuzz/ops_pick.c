@@ -62,7 +62,7 @@ static u64 odd_frame(u8 b)
     case 0:
         return maddr_to_mfn(hmap_direct_to_maddr(d->shared_info)).v;
     case 1:
-        return d->pv->perdomain_l3.v;
+        return d->pv ? d->pv->perdomain_l3.v : 2;
     case 2:
         return MACHINE_IO + (b >> 4);
     case 3:

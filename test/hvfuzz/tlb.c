@@ -18,6 +18,9 @@
 
 #include "core/domain.h"
 #include "core/page.h"
+#include "core/physmap.h"
+#include "hvm/hvm.h"
+#include "hvmguest.h"
 #include "machine.h"
 #include "pure/ptype.h"
 
@@ -94,14 +97,48 @@ static void fill_table(struct tlb *t, unsigned int level, u64 mfn)
     }
 }
 
+/* A hardware-assisted guest: whatever its physical memory leads to. */
+static void fill_nested(struct tlb *t, const struct vcpu *v)
+{
+    const struct p2m *m = v->hvm != NULL ? &v->domain->physmap->p2m : NULL;
+    enum p2m_type type;
+    mfn_t mfn;
+    u64 gfn;
+
+    if (m == NULL || mfn_eq(m->root, MFN_INVALID))
+        return;
+    for (gfn = 0; (gfn = p2m_next(m, gfn, m->top)) < m->top; gfn++) {
+        type = p2m_lookup(m, gfn, &mfn, NULL);
+        set(t->readable, mfn.v);
+        if (type == P2M_RAM_RW)
+            set(t->writable, mfn.v);
+    }
+}
+
+/*
+ * It goes back with another address space id if the memory has changed; hvmguest.c checks that. Of
+ * a halted guest nothing is used.
+ */
+void tlb_left_guest(u32 cpu)
+{
+    const struct vcpu *v = cpu_info_of(cpu)->vcpu;
+
+    if (machine_cr3(cpu) >> PAGE_SHIFT == hmap_template().v &&
+        (v->hvm == NULL || v->hvm->epoch != v->domain->hvm->epoch))
+        tlb_flush(cpu);
+}
+
 static void fill_cpu(u32 cpu)
 {
     struct tlb *t = &tlbs[cpu];
     unsigned int level, w;
     u64 left;
 
-    if (machine_cr3(cpu) >> PAGE_SHIFT == hmap_template().v)
+    if (machine_cr3(cpu) >> PAGE_SHIFT == hmap_template().v) {
+        if (machine_state(cpu) == MACHINE_GUEST)
+            fill_nested(t, cpu_info_of(cpu)->vcpu);
         return;
+    }
     set(t->table[4], machine_cr3(cpu) >> PAGE_SHIFT);
     for (level = 4; level >= 1; level--)
         for (w = 0; w < WORDS; w++)
@@ -169,6 +206,8 @@ void tlb_check_free(u64 mfn)
     for (cpu = 0; cpu < MACHINE_CPUS; cpu++) {
         const struct tlb *t = &tlbs[cpu];
 
+        if (machine_state(cpu) == MACHINE_STOPPED || cpu_info_of(cpu)->vcpu->is_idle)
+            tlb_left_guest(cpu);
         if (get(t->writable, mfn) || (get(t->readable, mfn) && !may_read_all(cpu)))
             machine_found("frame %#lx is freed, and CPU %u may still have it %s", mfn, cpu,
                           get(t->writable, mfn) ? "writable" : "readable");
@@ -207,6 +246,8 @@ static bool access_guest(u64 va, void *buf, size_t n, bool write)
     char *p = buf, *at;
     size_t part;
 
+    if (vcpu_current()->hvm != NULL)
+        return hvmguest_access(va, buf, n, write);
     for (; n != 0; n -= part, va += part, p += part) {
         part = MIN(n, PAGE_SIZE - (va & ~PAGE_MASK));
         if (!machine_walk(cr3, va, &e) || !(e & PTE_US) || (write && !(e & PTE_RW)))

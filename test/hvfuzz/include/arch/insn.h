@@ -41,6 +41,9 @@
 #define insn_clts          hw_clts
 #define insn_lgdt          hw_lgdt
 #define insn_lldt          hw_lldt
+#define insn_vmsave        hw_vmsave
+#define insn_vmload        hw_vmload
+#define insn_raise_mc      hw_raise_mc
 #define insn_inb           hw_inb
 #define insn_inw           hw_inw
 #define insn_inl           hw_inl
@@ -86,6 +89,9 @@
 #undef insn_clts
 #undef insn_lgdt
 #undef insn_lldt
+#undef insn_vmsave
+#undef insn_vmload
+#undef insn_raise_mc
 #undef insn_inb
 #undef insn_inw
 #undef insn_inl
@@ -111,6 +117,17 @@ void insn_xsetbv(u32 n, u64 v);
 void insn_invlpg(u64 va);
 void insn_pause(void);
 void insn_lgdt(u64 base, u16 limit);
+
+void insn_vmload(u64 vmcb);
+
+static inline void insn_vmsave(u64 vmcb)
+{
+    (void)vmcb; /* what it would write is there */
+}
+
+static inline void insn_raise_mc(void)
+{
+}
 
 static inline void insn_wbinvd(void)
 {
