@@ -60,9 +60,9 @@ fuzz-hvm:
 .PHONY: fuzz-hv fuzz-hvm hvfuzz-replay hvfuzz-merge
 fuzz-hv: $(HV_BIN)
 	@mkdir -p $(HV_FOUND)
-	@$(HV_ENV) $(HV_BIN) -max_total_time=$(FUZZ_SECONDS) $(HV_FLAGS) -artifact_prefix=$(HV_DIR)/ \
-	    $(FUZZ_ARGS) $(HV_FOUND) $(HV_CORPUS) >$(HV_FOUND).log \
-	    2>&1 || \
+	@$(HV_ENV) $(HV_BIN) -max_total_time=$(FUZZ_SECONDS) $(HV_FLAGS) \
+	    -artifact_prefix=$(HV_DIR)/ $(FUZZ_ARGS) $(HV_FOUND) $(HV_CORPUS) \
+	    >$(HV_FOUND).log 2>&1 || \
 	    { grep -v '^INFO' $(HV_FOUND).log | tail -n 150; echo "hv_fuzz: FAILED"; exit 1; }
 	@echo "hv_fuzz$(if $(HVM), with HVM): $(FUZZ_SECONDS) s, nothing found"
 
