@@ -138,21 +138,27 @@ def table_xl(xen, ours):
     return over
 
 
-def microbench(only, systems):
-    """Measures and prints the first table. The number of rows over the limit, and who has none."""
+def prepare():
+    """Builds the ramdisk of the microbenchmarks; the files their results depend on."""
     sources = [os.path.join(HERE, f) for f in ("microbench.c", "true.c")]
     stamp, want = os.path.join(OUT, "sources.stamp"), digest(sources)
     if not os.path.exists(stamp) or open(stamp, encoding="ascii").read() != want:
         build_initrd()
         with open(stamp, "w", encoding="ascii") as file:
             file.write(want)
-    inputs = sources + [os.path.join(vm.IMAGE, "vmlinuz")]
-    results = {}
-    for name in only:
-        machine = vm.Machine(hv=systems[name], cpu="max,-smap,-smep", smp=1, mem=1024, d0mem=512,
-                             root_disk="", icount=True, d0opt="norandmaps",
-                             initrd=os.path.join(OUT, "initrd.gz"))
-        results[name] = attempt(name, machine, inputs, run)
+    return sources + [os.path.join(vm.IMAGE, "vmlinuz")]
+
+
+def machine_for(hv):
+    """The machine of the microbenchmarks."""
+    return vm.Machine(hv=hv, cpu="max,-smap,-smep", smp=1, mem=1024, d0mem=512, root_disk="",
+                      icount=True, d0opt="norandmaps", initrd=os.path.join(OUT, "initrd.gz"))
+
+
+def microbench(only, systems):
+    """Measures and prints the first table. The number of rows over the limit, and who has none."""
+    inputs = prepare()
+    results = {name: attempt(name, machine_for(systems[name]), inputs, run) for name in only}
     if not results.get("native"):
         return 0, only
     over = table(results["native"], results.get("xen"), results.get("wheeler"))

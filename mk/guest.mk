@@ -12,6 +12,8 @@ GUEST_CC ?= gcc
 GUEST_DIR := $(BUILD)/guest
 GUESTS := $(patsubst test/guest/%/main.c,%,$(wildcard test/guest/*/main.c))
 
+PVH_GUESTS := $(filter pvh_%,$(GUESTS))
+
 GUEST_DEFS_boot_p2m := -DGUEST_INIT_P2M=0x8000000000 -DGUEST_MOD_START_PFN
 GUEST_DEFS_hypercall_page := -DGUEST_HYPERCALL_PAGE
 
@@ -38,6 +40,8 @@ $(GUEST_DIR)/%/start.o: test/guest/lib/start.S mk/guest.mk
 	@mkdir -p $(@D)
 	@$(GUEST_CC) $(GUEST_CFLAGS) $(GUEST_DEFS_$*) -D__ASSEMBLY__ -c -o $@ $<
 
+$(PVH_GUESTS:%=$(GUEST_DIR)/%.elf) $(GUEST_DIR)/pvh_exits.elf \
+    $(GUEST_DIR)/pvhlinux.elf: $(GUEST_DIR)/pvh/dom.o
 $(GUEST_DIR)/%.elf: $(GUEST_DIR)/%/start.o $(GUEST_DIR)/%/main.o $(GUEST_LIB) \
         test/guest/lib/guest.lds
 	@echo "  GUEST   $@"
@@ -47,8 +51,14 @@ $(GUEST_DIR)/%.elf: $(GUEST_DIR)/%/start.o $(GUEST_DIR)/%/main.o $(GUEST_LIB) \
 # PVH kernels, test/guest/pvh_NAME: flat, inside the micro dom0 that builds their domain.
 PVH_LIB := $(patsubst %,$(GUEST_DIR)/pvh/%.o,entry pvh print probe event)
 PVH_DEFS := '-DHYPERCALL_INSN="call pvh_hypercall"' -Itest/guest/pvh
-PVH_GUESTS := $(filter pvh_%,$(GUESTS))
 
+# bench/pvhlinux.c: a micro dom0 that boots Linux.
+$(GUEST_DIR)/pvhlinux/main.o: bench/pvhlinux.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -Itest/guest/pvh -MMD -MP -c -o $@ $<
+$(GUEST_DIR)/pvh/dom.o: test/guest/pvh/dom.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
 $(GUEST_DIR)/pvh/%.o: test/guest/pvh/%.c mk/guest.mk
 	@mkdir -p $(@D)
 	@$(GUEST_CC) $(GUEST_CFLAGS) $(PVH_DEFS) -MMD -MP -c -o $@ $<
@@ -82,9 +92,9 @@ $(GUEST_DIR)/%/main.o: test/linux/guest/%.c mk/guest.mk
 	@mkdir -p $(@D)
 	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
 
-.SECONDARY: $(GUEST_LIB) $(PVH_LIB) $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.bin) \
-    $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.o) $(GUESTS:%=$(GUEST_DIR)/%/start.o) \
-    $(GUESTS:%=$(GUEST_DIR)/%/main.o)
+GUEST_MADE := $(GUESTS:%=$(GUEST_DIR)/%) $(GUEST_DIR)/pvh_exits $(GUEST_DIR)/pvhlinux
+.SECONDARY: $(GUEST_LIB) $(PVH_LIB) $(GUEST_MADE:%=%/start.o) $(GUEST_MADE:%=%/main.o) \
+    $(GUEST_MADE:%=%/kernel.o) $(GUEST_MADE:%=%/kernel.bin)
 -include $(GUEST_LIB:.o=.d) $(PVH_LIB:.o=.d) $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.d) \
     $(GUESTS:%=$(GUEST_DIR)/%/main.d)
 

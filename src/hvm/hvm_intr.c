@@ -98,6 +98,7 @@ bool hvm_intr_pending(struct vcpu *v)
 void hvm_intr_prepare(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
+    bool upcall;
     int vector;
 
     (void)atomic_xchg(&h->apic.irr_any, 0u);
@@ -110,9 +111,8 @@ void hvm_intr_prepare(struct vcpu *v)
         h->nmi_due = false;
         h->nmi_blocked = true;
     }
-    vector = upcall_pending(v) ? (int)upcall_vector(v) : -1;
-    if (vector < 0)
-        vector = vlapic_pending(&h->apic);
+    upcall = upcall_pending(v); /* others set it at any time */
+    vector = upcall ? (int)upcall_vector(v) : vlapic_pending(&h->apic);
     if (vector < 0)
         return;
     if (!hvm_vendor->can_interrupt(v)) {
@@ -120,7 +120,7 @@ void hvm_intr_prepare(struct vcpu *v)
         hvm_intr_poke(v); /* an exit before that will do as well */
         return;
     }
-    if (!upcall_pending(v))
+    if (!upcall)
         vlapic_accept(&h->apic, (u32)vector);
     hvm_vendor->queue_event(v, HVM_EVENT_INTR, (u32)vector, HVM_NO_ERROR);
     if (vlapic_pending(&h->apic) >= 0)

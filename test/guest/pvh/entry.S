@@ -265,7 +265,7 @@ pvh_gdt_ptr:
         .quad   pvh_gdt
 
         .bss
-        .globl  pvh_pml4, pvh_pdpt, pd0
+        .globl  pvh_pml4, pvh_pdpt, pd0, ap_stack_top
         .align  4096
 pvh_pml4:
         .fill   4096, 1, 0

@@ -40,7 +40,6 @@ extern uint64_t pvh_gdt_tss[2];
 extern char pvh_stubs[];
 
 void pvh_main(void);
-void pvh_ap_main(void);
 void pvh_trap(struct frame *f);
 void frame_enter(struct frame *f, uint64_t *save_sp);
 void frame_leave(uint64_t sp) __attribute__((noreturn));

@@ -89,6 +89,8 @@ long hvm_op(unsigned int cmd, void *arg);
 long hvm_param_set(uint32_t index, uint64_t val);
 /* Maps shared_info at PVH_SHARED. */
 void shared_map(void);
+/* Where a second vCPU arrives in 64-bit mode; the test's own if it has one. */
+void pvh_ap_main(void);
 /* Ticks of the TSC. */
 void spin_tsc(uint64_t ticks);
 
