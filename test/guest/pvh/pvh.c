@@ -182,11 +182,12 @@ static void tables_init(void)
     uint64_t at, base = (uint64_t)&tss;
     unsigned int i;
 
+    /* Interrupts stay on the stack they find: QEMU may deliver one a second time in its handler. */
     for (i = 0; i < 256; i++) {
         at = (uint64_t)pvh_stubs + i * 16;
         idt[i] = (struct gate){.low = (uint16_t)at,
                                .sel = KERNEL_CS,
-                               .ist = 1,
+                               .ist = i < 32,
                                .type = i == 3 || i == 4 ? 0xee : 0x8e,
                                .mid = (uint16_t)(at >> 16)};
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The library of the PVH test kernels: native 64-bit mode, all memory below 4 GiB mapped one to one
- * in 2 MiB pages, every vector taken on a stack of its own. A test defines test_main(), as the PV
+ * in 2 MiB pages, exceptions taken on a stack of their own. A test defines test_main(), as the PV
  * ones do; each round of it is a domain of its own.
  */
 #ifndef PVH_H
