@@ -115,7 +115,8 @@ def ramdisk(out, start=None, drivers=(), programs=(), files=None):
         target = os.path.join(tree, path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         shutil.copyfile(source, target)
-    os.chmod(os.path.join(tree, "init"), 0o755)
+        if path == "init" or path.startswith("usr/bin/"):
+            os.chmod(target, 0o755)
     os.makedirs(os.path.join(tree, "mods"), exist_ok=True)
     with open(os.path.join(tree, "mods", "order"), "w", encoding="ascii") as file:
         file.writelines(os.path.basename(path) + "\n" for path in order)

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""ext4 in a PV guest under fio's verified load (xen-blkback on a block device), while a second disk
-(on a file) is plugged in, used and unplugged and dom0's vCPUs come and go: every block reads as it
-was written, the checksums of files are equal in the guest and outside, fsck finds nothing."""
+"""ext4 in a guest, PV or PVH, under fio's verified load (xen-blkback on a block device), while a
+second disk (on a file) is plugged in, used and unplugged and dom0's vCPUs come and go: every block
+reads as it was written, the checksums of files are equal in the guest and outside, fsck finds
+nothing."""
 
 import hashlib
 import os
@@ -11,6 +12,8 @@ import linux_guest
 
 SECONDS = int(os.environ.get("GUESTDISK_SECONDS", "600"))
 TIMEOUT = 2 * SECONDS + 900
+VARIANTS = {"pv": {}, "pvh": {}}
+QUICK = ["pv"]
 EXPECT = [r"DISK fio passes [1-9]", r"DISK dom0 had 1 and 2 vCPUs, plugged ([2-9]|\d\d+) times",
           r"DISK fsck of the first ok", r"DISK fsck of the second ok", r"DISK second disk ok",
           r"DISK end"]
@@ -43,7 +46,7 @@ def prepare(ctx):
     ctx.data = {"disk": disk, "programs": checksum(tree, "usr")}
     ctx.machine.disks.append((disk, False))
     with open(os.path.join(ctx.stage, "sizes"), "w", encoding="ascii") as file:
-        file.write(f"mib={MIB}\nseconds={SECONDS}\n")
+        file.write(f"mib={MIB}\nseconds={SECONDS}\nkind={ctx.variant}\n")
 
 
 def check(ctx):

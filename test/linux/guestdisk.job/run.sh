@@ -26,7 +26,8 @@ truncate -s 24M /root/b.img
 mkfs.ext4 -q -F /root/b.img || fail "mkfs"
 say "free before $(free_mem)"
 audit before
-guest_config disk disk 256 'vcpus = 2' "disk = [ '$format,vdev=xvda,target=$disk' ]"
+guest_config disk disk 256 "type = \"$kind\"" 'vcpus = 2' \
+    "disk = [ '$format,vdev=xvda,target=$disk' ]"
 guest_create disk
 guest_says disk 'GUEST up' 120
 guest disk 'mkdir /a /b && there /dev/xvda && mount -t ext4 /dev/xvda /a'

@@ -15,10 +15,11 @@ ip link set xenbr0 up
 say "free before $(free_mem)"
 audit before
 for name in net1 net2; do
-    guest_config $name net 128 "vcpus = $(nproc)" \
+    guest_config $name net 128 "type = \"$kind\"" "vcpus = $(nproc)" \
         "vif = [ 'bridge=xenbr0,script=/lib/wheeler/vif' ]"
     guest_create $name
     guest_says $name 'GUEST up' 180
+    kind=pv
 done
 
 ./stream listen 5001 $mib $seed1 >/run/listen &

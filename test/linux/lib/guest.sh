@@ -48,11 +48,14 @@ guest_config() { # NAME RAMDISK MIB [LINE...]: /run/NAME.cfg; its /start finds N
     shift 3
     printf '%s\n' "$@" >>"/run/$name.cfg"
 }
-guest_create() { # NAME: paused until its console is read
-    timeout 300 xl create -q -p "/run/$1.cfg" || fail "xl create $1"
+guest_attach() { # NAME: what it says is kept from now on
     tty=$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty")
     ln -sf "$tty" "/run/$1.tty"
     cat <"$tty" >"/run/$1.out" 2>/dev/null &
+}
+guest_create() { # NAME: paused until its console is read
+    timeout 300 xl create -q -p "/run/$1.cfg" || fail "xl create $1"
+    guest_attach "$1"
     xl unpause "$1"
 }
 guest_says() { # NAME PATTERN SECONDS

@@ -6,7 +6,6 @@ import os
 import re
 
 SECONDS = int(os.environ.get("STRESS_SECONDS", "180"))
-CLASSES = "cpu vm fork mmap mremap clone switch signal timer futex pipe brk madvise mprotect"
 TIMEOUT = SECONDS * 2 + 240
 VARIANTS = {"default": {"hvopt": "loglvl=all guest_loglvl=all"}}
 EXPECT = [r"STRESS done rc=0"]
@@ -21,7 +20,7 @@ AUDIT_CLEAN = r"audit: .*\b0 errors"
 
 def prepare(ctx):
     with open(os.path.join(ctx.stage, "knobs"), "w", encoding="ascii") as file:
-        file.write(f"seconds={SECONDS}\nclasses='{CLASSES}'\n")
+        file.write(f"seconds={SECONDS}\n")
 
 
 def on_line(ctx, text, _seconds):

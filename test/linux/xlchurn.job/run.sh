@@ -19,7 +19,7 @@ wait_flags() { # DOMID PATTERN
     n=0
     until flags $1 | grep -q -- "$2"; do
         n=$((n + 1))
-        [ $n -lt 100 ] || fail "d$1 is $(flags $1), not $2"
+        [ $n -lt 300 ] || fail "d$1 is $(flags $1), not $2"
         sleep 0.1
     done
 }
@@ -31,11 +31,18 @@ wait_gone() { # DOMID
         sleep 0.1
     done
 }
+ticks() { # DOMID: it is up
+    if [ $kind = pvh ]; then
+        grep -q 'GUEST up' $console
+    else
+        [ "$(xenstore-read /local/domain/$1/data/ticks 2>/dev/null)" -gt 0 ] 2>/dev/null
+    fi
+}
 wait_tick() { # DOMID
     n=0
-    until [ "$(xenstore-read /local/domain/$1/data/ticks 2>/dev/null)" -gt 0 ] 2>/dev/null; do
+    until ticks $1; do
         n=$((n + 1))
-        [ $n -lt 200 ] || fail "d$1 does not tick"
+        [ $n -lt 600 ] || fail "d$1 does not tick"
         sleep 0.1
     done
 }
@@ -60,6 +67,7 @@ held() { # DOMID: destroyed while ./hold maps a frame and grants of it
 one_round() {
     paused=
     [ $((round % 5)) -ne 1 ] || paused=-p
+    : >$console
     run xl create -q -e $paused /run/g.cfg
     id=$(xl domid g)
     case $((round % 5)) in
@@ -90,7 +98,13 @@ state() { # WHEN
 }
 
 . ./knobs
-printf 'name = "g"\nkernel = "%s/tick.elf"\nextra = "g 200"\nmemory = 32\n' "$PWD" >/run/g.cfg
+console=/var/log/xen/console/guest-g.log
+if [ $kind = pvh ]; then
+    printf 'name = "g"\ntype = "pvh"\nkernel = "%s/vmlinux"\nramdisk = "%s/ramdisk"\n' "$PWD" "$PWD"
+    printf 'extra = "console=hvc0 loglevel=4"\nmemory = 128\nvcpus = 2\n'
+else
+    printf 'name = "g"\nkernel = "%s/tick.elf"\nextra = "g 200"\nmemory = 32\n' "$PWD"
+fi >/run/g.cfg
 round=0
 while [ $round -lt 5 ]; do
     one_round

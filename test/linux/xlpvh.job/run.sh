@@ -1,90 +1,50 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The life of a PVH guest under the stock tools: created, run, looked at, shut down, created and
-# destroyed again; its memory comes back. Skips, saying so, where the machine has no SVM or VT-x.
-show() {
-    echo "XL begin $*"
-    timeout 120 "$@" 2>&1
-    echo "XL rc=$? $*"
-}
-free_mem() { xl info | awk '/^free_memory/{print $3}'; }
-wait_for() { # PATTERN SECONDS: until the guest's console says it
-    n=0
-    until grep -q "$1" /run/console; do
-        n=$((n + 1))
-        [ $n -lt $(($2 * 5)) ] || return 1
-        sleep 0.2
-    done
-}
-wait_gone() { # NAME: until the list does not have it
-    n=0
-    while xl list | grep -q "^$1 " && [ $n -lt 50 ]; do
-        n=$((n + 1))
-        sleep 0.2
-    done
-}
-give_up() {
-    echo "PVH $1"
-    sed 's/^/CONSOLE /' /run/console | tail -n 60
-    cmp vmlinuz /run/vmlinuz || echo "PVH the kernel's file has changed"
-    free -m
-    xl list
-    xl debug-keys q
-    xl debug-keys r
-    xl debug-keys e
-    xl dmesg | tail -n 80 | sed 's/^/DMESG /'
-    exit 1
-}
-
+# A PVH guest by the stock tools, in parts; afterwards nothing is left of it.
+TAG=PVH
+. ./knobs
+. ./lib/guest.sh
 if ! xl info | grep -q '^virt_caps.*hvm.*hap'; then
-    echo "PVH skipped: the machine has no SVM with nested paging"
+    say "skipped: the machine has neither SVM nor VT-x with nested paging"
     exit 0
 fi
-mkdir -p /run/guest/bin /run/guest/sbin
-cp /bin/busybox /run/guest/bin/
-for verb in poweroff reboot; do
-    printf '#!/bin/busybox sh\nexec /bin/busybox %s -f\n' $verb >/run/guest/sbin/$verb
-    chmod 755 /run/guest/sbin/$verb
-done
-cp guest-init /run/guest/init
-chmod 755 /run/guest/init
-(cd /run/guest && find . | busybox cpio -o -H newc | gzip -1) >/run/guest.gz 2>/dev/null
-cp vmlinuz /run/vmlinuz
-cat >/run/pvh.cfg <<C
-name = "pvh1"
-type = "pvh"
-kernel = "/run/vmlinuz"
-ramdisk = "/run/guest.gz"
-extra = "console=hvc0 panic=1 quiet"
-memory = 160
-vcpus = $(cat vcpus)
-on_crash = "preserve"
-C
+pvh() { # MIB VCPUS LINE...: created and up
+    mib=$1 count=$2
+    shift 2
+    guest_config pvh pvh $mib 'type = "pvh"' "vcpus = $count" "$tsc" "$@"
+    guest_create pvh
+    guest_says pvh "GUEST up .* cpus=$count" 180
+}
+state() { # PATTERN: of its line in the list
+    xl list pvh 2>/dev/null | grep -Eq "^pvh +[0-9]+ +$1"
+}
+again() { # there is another domain of that name, and it is up
+    next=$(xl domid pvh 2>/dev/null) && [ "$next" != "$id" ] && guest_tty=$(
+        xenstore-read "/local/domain/$next/console/tty" 2>/dev/null) && [ -n "$guest_tty" ]
+}
+taken_up() { # WHAT: after the domain has made place for another
+    until_true 120 again || fail "$1: no new domain"
+    guest_attach pvh
+    id=$next
+    guest_says pvh "GUEST up .* cpus=$count" 180
+}
+charged() { xl vcpu-list pvh | awk 'NR > 1 {print $3, $6}'; }
+work() { # COUNT: all its vCPUs work, each on a sum that is right, and are charged for it
+    charged >/run/before
+    guest pvh "for c in $(seq -s ' ' 0 $(($1 - 1))); do taskset \$(printf %x \$((1 << c)))" \
+        'sh -c "dd if=/dev/zero bs=1M count=8 2>/dev/null | sha256sum" & done | sort | uniq -c |' \
+        'tr -s " "'
+    same "sums of $1 vCPUs" "${answer# }" "$1 $(dd if=/dev/zero bs=1M count=8 2>/dev/null | sum) -"
+    charged >/run/after
+    join /run/before /run/after >/run/times
+    same "$1 vCPUs worked" "$(awk '$3 - $2 >= 0.1 {n++} END {print n}' /run/times)" "$1"
+}
 
-xl create -q -p /run/pvh.cfg && xl destroy pvh1 # what is allocated once and kept
-wait_gone pvh1
-echo "PVH free before $(free_mem)"
-show xl create -q -p /run/pvh.cfg
-xl domid pvh1 >/dev/null 2>&1 || give_up "no domain"
-xl console pvh1 </dev/null >/run/console 2>&1 &
-show xl unpause pvh1
-wait_for 'GUEST tick 2' 90 || give_up "no tick"
-echo "PVH the guest ticks"
-grep GUEST /run/console | head -n 3 | sed 's/^/CONSOLE /'
-show xl list
-show xl vcpu-list pvh1
-show xl pause pvh1
-show xl unpause pvh1
-show xl shutdown -w pvh1
-wait_gone pvh1
-for round in 1 2; do
-    xl create -q /run/pvh.cfg || give_up "round $round"
-    sleep 1
-    xl destroy pvh1
-    wait_gone pvh1
-    echo "PVH round $round done, free $(free_mem)"
+say "free before $(free_mem)"
+audit before
+for part in $parts; do
+    . "./$part.sh"
 done
-echo "PVH domains left $(xl list | tail -n +2 | wc -l)"
-echo "PVH free after $(free_mem)"
-xl debug-keys p
-xl dmesg | tail -n 60 | sed 's/^/DMESG /'
+say "free after $(free_mem)"
+audit after
+say end
