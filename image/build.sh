@@ -4,7 +4,7 @@
 #
 #   vmlinuz     Debian's kernel                 initrd.gz   finds and mounts the root disk
 #   dom0.img    the root disk (ext4)            xen.elf     Debian's Xen, for comparison (HV=xen)
-#   guest.img   a PV guest's root disk (ext4)   guest/      its kernel (Debian's cloud kernel,
+#   guest.img   a guest's root disk (ext4)      guest/      its kernel (Debian's cloud kernel,
 #                                                           another than dom0's), initramfs, base
 #
 # Steps, each redone only when its inputs changed: Debian's files (one mmdebstrap run fetches base
@@ -191,6 +191,7 @@ make_guest() {
         build_initrd "$guest" "$here/guest-modules" wheeler-guest
         build_overlay "$guest" "$here/guest-modules" "$here/guest-root"
         build_disk "$guest" "$out/guest.img" wheeler-guest 64
+        rm -f "$out/guest2.img" # a copy that KEEP=1 made
         stamp guest "$want"
     fi
 }

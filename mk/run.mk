@@ -5,6 +5,8 @@
 #            [NIC=virtio|e1000|none] [HVOPT="..."] [D0OPT="..."] [ACCEL=kvm|tcg] [KEEP=1]
 #            [GUEST=0]
 #
+# dom0 starts a PV guest and, where the machine has SVM or VT-x, a PVH guest beside it.
+#
 # HV is the hypervisor's ELF; HV=xen is Debian's Xen, HV=native no hypervisor at all. With no
 # terminal on standard input `make run` plays a tour and exits with its verdict.
 

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 """make run: boot the hypervisor with its dom0 on QEMU, the serial line on this terminal.
 
-dom0 starts one PV guest on a Debian disk and shows it before it gives a root shell. With no
-terminal on standard input it plays a tour instead: boots, runs a few commands in dom0, shows what
-they say and the guest, powers off, and exits 0 or 1 with one line of verdict. Knobs come from the
-environment: HV CPU MACH SMP MEM D0MEM HVOPT D0OPT DISK NIC ACCEL, GUEST=0 for no guest, and
-KEEP=1 to keep what dom0 and the guest write to their disks (else each run starts fresh).
+dom0 starts a PV guest on a Debian disk, and a PVH guest on another where the machine has SVM or
+VT-x, and shows them before it gives a root shell. With no terminal on standard input it plays a
+tour instead: boots, runs a few commands in dom0, shows what they say and the guests, powers off,
+and exits 0 or 1 with one line of verdict. Knobs come from the environment: HV CPU MACH SMP MEM
+D0MEM HVOPT D0OPT DISK NIC ACCEL, GUEST=0 for no guests, and KEEP=1 to keep what dom0 and the guests
+write to their disks (else each run starts fresh).
 """
 
 import os
@@ -32,7 +33,7 @@ def machine():
 
 def interactive(m):
     if m.hv != "native" and os.environ.get("GUEST", "1") != "0":
-        m.disks.append((os.path.join(vm.IMAGE, "guest.img"), m.snapshot))
+        vm.add_guests(m)
     print(f"Booting {m.hv} on QEMU ({m.accel}, {m.smp} CPUs, {m.mem} MiB). The machine's serial "
           "line is this terminal:\nCtrl-a x ends QEMU, Ctrl-a c opens its monitor, Ctrl-a Ctrl-a "
           "sends one Ctrl-a to the machine\n(so six times Ctrl-a reaches the hypervisor's debug "

@@ -13,6 +13,7 @@ import json
 import os
 import re
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -119,6 +120,21 @@ class Machine:
         if self.icount:
             args += ["-icount", "shift=0,sleep=off"]
         return args + self._boot_args() + self._disk_args() + self._nic_args() + self.extra
+
+
+def add_guests(machine):
+    """The disks of the guests that dom0 starts by itself, a PV and a PVH one: the same, unless what
+    they write is kept. With its default for TSCs Debian's Xen has no PVH guest under emulation."""
+    disk = os.path.join(IMAGE, "guest.img")
+    machine.disks.append((disk, machine.snapshot))
+    if machine.hv == "xen":
+        return
+    if not machine.snapshot:
+        second = os.path.join(IMAGE, "guest2.img")
+        if not os.path.exists(second):
+            shutil.copyfile(disk, second)
+        disk = second
+    machine.disks.append((disk, machine.snapshot))
 
 
 def make_iso(machine, path, work, entry="multiboot2"):

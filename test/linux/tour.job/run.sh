@@ -18,7 +18,7 @@ show "ip -brief address"
 if [ -e /proc/xen/privcmd ] && xl info >/run/xl-info 2>&1; then
     show "xl info | head -n 20"
     show xl list
-    /lib/wheeler/guest && echo "TOUR guest done"
+    /lib/wheeler/guest && echo "TOUR guests done"
 fi
 echo
 echo "TOUR done"
