@@ -63,26 +63,40 @@ static const struct piece pending[] = {
     {"trap flag, sti", CODE("\xfb\x90\x90"), KERNEL64, FLAGS_TF, 0, 0},
 };
 
+static void once(const struct piece *p, bool ipi, char result[64])
+{
+    struct frame f = {.rflags = p->flags, .rax = p->rax, .rdx = p->rdx};
+    const char *first, *then = "";
+
+    make_pending(ipi);
+    first = pvh_probe(p->mode, &f, p->code, p->len);
+    /* What is left is taken at once when interrupts are on. */
+    if (f.vector < 32) {
+        f = (struct frame){.rflags = FLAGS_IF};
+        then = text(", then %s", pvh_probe(KERNEL64, &f, CODE("\x90")));
+    }
+    first = text("%s%s", first, then);
+    memcpy(result, first, strlen(first) + 1);
+    upcall_done();
+    if (ipi)
+        apic_write(0xb0, 0);
+}
+
+/*
+ * What happens twice counts: now and then the emulator takes one a step early, in the shadow of sti,
+ * on either hypervisor.
+ */
 static void boundaries(const char *what, bool ipi)
 {
+    static char a[64], b[64];
     unsigned int i;
 
     for (i = 0; i < ARRAY_SIZE(pending); i++) {
-        const struct piece *p = &pending[i];
-        struct frame f = {.rflags = p->flags, .rax = p->rax, .rdx = p->rdx};
-        const char *first, *then = "";
-
-        make_pending(ipi);
-        first = pvh_probe(p->mode, &f, p->code, p->len);
-        /* What is left is taken at once when interrupts are on. */
-        if (f.vector < 32) {
-            f = (struct frame){.rflags = FLAGS_IF};
-            then = text(", then %s", pvh_probe(KERNEL64, &f, CODE("\x90")));
-        }
-        value(text("%s: %s", what, p->name), "%s%s", first, then);
-        upcall_done();
-        if (ipi)
-            apic_write(0xb0, 0);
+        once(&pending[i], ipi, a);
+        once(&pending[i], ipi, b);
+        if (strcmp(a, b) != 0)
+            once(&pending[i], ipi, a);
+        value(text("%s: %s", what, pending[i].name), "%s", a);
     }
 }
 
