@@ -83,8 +83,8 @@ static void once(const struct piece *p, bool ipi, char result[64])
 }
 
 /*
- * What happens twice counts: now and then the emulator takes one a step early, in the shadow of sti,
- * on either hypervisor.
+ * What happens twice counts: now and then the emulator takes one a step early, in the shadow of
+ * sti, on either hypervisor.
  */
 static void boundaries(const char *what, bool ipi)
 {
