@@ -179,7 +179,7 @@ static bool take_vex(struct cursor *c, struct x86_insn *in, u8 b, unsigned int m
     }
     if (mode != 64)
         in->rex = 0;
-    if (map < 1 || map > 3)
+    if (map < 1 || (map > 3 && !(b == 0x62 && (map == X86_MAP_5 || map == X86_MAP_6))))
         c->err = c->err ? c->err : -EINVAL;
     in->map = map;
     in->opcode = take(c);

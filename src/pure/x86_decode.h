@@ -11,8 +11,8 @@
 
 #define X86_INSN_MAX 15 /* longest legal instruction */
 
-/* Opcode maps: none, 0F, 0F 38, 0F 3A. */
-enum x86_map { X86_MAP_1, X86_MAP_0F, X86_MAP_0F38, X86_MAP_0F3A };
+/* Opcode maps: none, 0F, 0F 38, 0F 3A; EVEX has two more. */
+enum x86_map { X86_MAP_1, X86_MAP_0F, X86_MAP_0F38, X86_MAP_0F3A, X86_MAP_5 = 5, X86_MAP_6 };
 
 /* x86_insn.prefix bits. */
 #define X86_PFX_LOCK  (1u << 0)

@@ -12,7 +12,7 @@ static void check_fields(const struct x86_insn *in, size_t n)
     u8 reg;
 
     CHECK(in->len > 0 && in->len <= X86_INSN_MAX && in->len <= n);
-    CHECK(in->map <= X86_MAP_0F3A && in->seg <= X86_SEG_NONE && in->scale < 4);
+    CHECK(in->map <= X86_MAP_6 && in->map != 4 && in->seg <= X86_SEG_NONE && in->scale < 4);
     CHECK(in->osize == 2 || in->osize == 4 || in->osize == 8);
     CHECK(in->asize == 2 || in->asize == 4 || in->asize == 8);
     CHECK(in->width == 1 || in->width == 2 || in->width == 4 || in->width == 8);

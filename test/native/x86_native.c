@@ -46,7 +46,7 @@ static struct shared {
     u8 code[16];
     u32 mode, findings;
     u64 tried, refused, length, address, width, result, undefined;
-    u8 seen[3][4][256]; /* mode, map, opcode: length agreed, not undefined */
+    u8 seen[3][8][256]; /* mode, map, opcode: length agreed, not undefined */
 } * sh;
 
 static const u8 slot[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -125,7 +125,8 @@ static void generate(u8 b[16], unsigned int mode)
 
         b[n] = vex[upto(3)];
         if (b[n] != 0xc5) /* a map that exists, mostly */
-            b[n + 1] = (u8)((b[n + 1] & (b[n] == 0x62 ? 0xf0 : 0xe0)) | (1 + upto(3)));
+            b[n + 1] =
+                (u8)((b[n + 1] & (b[n] == 0x62 ? 0xf0 : 0xe0)) | (1 + upto(b[n] == 0x62 ? 6 : 3)));
     }
 }
 
@@ -343,7 +344,7 @@ static void compare_refusal(const u8 *code)
     /* How long it would be if it existed, nobody knows. */
     for (n = 0; n < 16 && is_prefix(code[n]); n++)
         ;
-    too_long = n > 4 || x86_decode(&in, code, 14, sh->mode) == -EAGAIN;
+    too_long = n > 2 || x86_decode(&in, code, 14, sh->mode) == -EAGAIN;
 
     sh->refused++;
     some_registers(&r);

@@ -331,6 +331,9 @@ TEST(other_modes)
     CHECK_EQ(in.osize, 4);
     in = DECODE(16, 0xe8, 1, 2);
     CHECK_EQ(in.imm_size, 2);
+    in = DECODE(64, 0x62, 0xf5, 0x7c, 0x48, 0x58, 0x40, 0x01); /* vaddph 64(%rax), %zmm0, %zmm0 */
+    CHECK_EQ(in.map, X86_MAP_5);
+    CHECK_EQ(in.len, 7);
     in = DECODE(32, 0xd6); /* salc */
     CHECK_EQ(in.len, 1);
 }
@@ -352,7 +355,7 @@ TEST(refusals)
         {0x0f, 0xff - 0xf5},
         {0x8f, 0xc8},
         {0xc4, 0xe0, 0, 0},
-        {0x62, 0xf0, 0, 0},
+        {0x62, 0xf4, 0, 0},
     };
     struct x86_insn in;
     u8 buf[32];
