@@ -31,9 +31,52 @@ void audit_begin(void)
     begin_bytes = page_hv_bytes();
 }
 
+/*
+ * What each domain may have at the end of a record: what it had, or what it was allowed meanwhile.
+ * Frames on their way count: nobody gets one too many for a moment. `asked`: limits that calls in
+ * progress set, however soon they are lowered again.
+ */
+static struct {
+    const struct domain *d;
+    u64 had, max, asked;
+} allowed[MACHINE_DOMAINS];
+
+void audit_allow(u32 id, u64 max)
+{
+    if (id < MACHINE_DOMAINS)
+        allowed[id].asked = MAX(allowed[id].asked, max);
+}
+
+void audit_reset(void)
+{
+    memset(allowed, 0, sizeof(allowed));
+}
+
+static void check_allowed(u32 id)
+{
+    const struct domain *d = domain_lookup((domid_t)id);
+    u64 has = d ? d->pages + d->moving : 0, limit;
+
+    if (d == allowed[id].d && d) {
+        limit = MAX(MAX(allowed[id].max, allowed[id].asked), d->max_pages);
+        if (has > MAX(allowed[id].had, limit))
+            machine_found("d%u has %lu frames and %lu on their way; %lu are allowed, it had %lu",
+                          id, d->pages, d->moving, limit, allowed[id].had);
+    }
+    allowed[id].d = d;
+    allowed[id].had = has;
+    allowed[id].max = d ? d->max_pages : 0;
+    if (machine_quiet())
+        allowed[id].asked = 0;
+}
+
 void audit_always(void)
 {
+    u32 id;
+
     tlb_check();
+    for (id = 0; id < MACHINE_DOMAINS; id++)
+        check_allowed(id);
 }
 
 /* Pages. */

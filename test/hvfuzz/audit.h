@@ -7,6 +7,10 @@
 
 /* Before the first domain: what has to be free again at the end. */
 void audit_begin(void);
+/* An input begins. */
+void audit_reset(void);
+/* Domain `id` is about to be allowed `max` frames. */
+void audit_allow(u32 id, u64 max);
 /* At any time. */
 void audit_always(void);
 /* When no processor is inside the hypervisor: every count is exact. */

@@ -284,6 +284,7 @@ void guest_reset(void)
 {
     memcpy(guests, frozen, sizeof(guests));
     hvmguest_reset();
+    audit_reset();
     in_list = false;
 }
 
@@ -370,6 +371,7 @@ void guest_build_step(void)
         return;
     case 3:
         op.u.max_mem.max_memkb = (BUILD_PAGES + 64) * 4;
+        audit_allow(id, BUILD_PAGES + 64);
         build_call(&op, XEN_DOMCTL_max_mem, id);
         return;
     case 4:

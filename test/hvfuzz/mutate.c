@@ -64,6 +64,18 @@ static const struct step scenarios[][SCENARIO_MAX] = {
     /* frames are exchanged */
     {{2, 9, 2, {24, 0}}, {2, 9, 2, {24, 1}}, {2, 15, 3, {0x80, 1, 0}}},
     {{2, 9, 2, {24, 2}}, {2, 9, 2, {24, 3}}, {2, 15, 3, {0xc0, 2, 3}}, {2, 13, 0, {0}}},
+    /* the same while there is room for none, and the other vCPU wants more */
+    {{2, 9, 2, {24, 0}},
+     {2, 9, 2, {24, 1}},
+     {0, 26, 4, {4, 0, 0, 36}},
+     {2, 15, 5, {0, 1, 0, 1, 1}},
+     {3, 13, 2, {0, 0}}},
+    /* a vCPU waits whose sibling uses their cap up, and a CPU that gets idle takes it */
+    {{0, 26, 6, {9, 0, 0, 0, 100, 1}},
+     {ANY, 19, 1, {8}},
+     {2, 24, 2, {0, 0xff}},
+     {ANY, 19, 1, {2}},
+     {1, 24, 2, {1, 0}}},
     /* a domain goes, and comes again */
     {{0, 28, 1, {0}},
      {0, 21, 1, {0}},

@@ -2,6 +2,7 @@
 /* Operations that are not about page tables: events, vCPUs, domains and their tools, grants. */
 #include <string.h>
 
+#include "audit.h"
 #include "core/domain.h"
 #include "core/event.h"
 #include "core/grant.h"
@@ -242,6 +243,7 @@ static bool domctl_fill(struct pick *p, struct xen_domctl *op, u32 cmd, u32 id)
     switch (cmd) {
     case XEN_DOMCTL_max_mem:
         op->u.max_mem.max_memkb = pick_byte(p) * 4u;
+        audit_allow(id, op->u.max_mem.max_memkb / 4);
         break;
     case XEN_DOMCTL_setvcpucontext:
         if (id >= GUEST_MAX)
@@ -262,6 +264,7 @@ static bool domctl_fill(struct pick *p, struct xen_domctl *op, u32 cmd, u32 id)
         op->u.scheduler_op.sched_id = XEN_SCHEDULER_CREDIT2;
         op->u.scheduler_op.cmd = pick_byte(p) & 1;
         op->u.scheduler_op.u.credit2.weight = pick_byte(p);
+        op->u.scheduler_op.u.credit2.cap = pick_byte(p) % 40;
         break;
     case XEN_DOMCTL_getpageframeinfo3:
         for (i = 0; i < 4; i++)
