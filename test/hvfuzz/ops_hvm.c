@@ -503,7 +503,7 @@ static void context(struct pick *p, u32 id)
 {
     static u8 records[8192 - 512];
     static struct xen_domctl op;
-    u32 i, n = 1 + pick_byte(p) % 4;
+    u32 i, at, n = 1 + pick_byte(p) % 4;
     u64 buf;
 
     memset(&op, 0, sizeof(op));
@@ -518,8 +518,11 @@ static void context(struct pick *p, u32 id)
     if (guest_in_list() || cpu_info()->guest.rax != 0 ||
         !machine_guest_read(buf, records, sizeof(records)))
         return;
-    for (i = 0; i < n; i++)
-        records[(pick_byte(p) * 16u + pick_byte(p)) % 2048] = pick_byte(p);
+    for (i = 0; i < n; i++) {
+        at = pick_byte(p) * 16u;
+        at += pick_byte(p);
+        records[at % 2048] = pick_byte(p);
+    }
     (void)!machine_guest_write(buf, records, sizeof(records));
     op.cmd = XEN_DOMCTL_sethvmcontext;
     guest_call(__HYPERVISOR_domctl, guest_put(&op, sizeof(op)), 0, 0, 0);
