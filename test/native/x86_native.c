@@ -240,6 +240,18 @@ static bool jumps(const struct x86_insn *in)
            op == 0xc7; /* xbegin */
 }
 
+/* With a 66 prefix, a near branch of 64-bit code: AMD's have 16 bits then, the decoder is Intel's.
+ */
+static bool vendors_differ(const struct x86_insn *in)
+{
+    u8 op = in->opcode;
+
+    if (sh->mode != 64 || !(in->prefix & X86_PFX_OSIZE) || __builtin_cpu_is("intel"))
+        return false;
+    return in->map == X86_MAP_0F ? (op & 0xf0) == 0x80
+                                 : in->map == X86_MAP_1 && (op == 0xe8 || op == 0xe9 || op == 0xff);
+}
+
 static bool string(const struct x86_insn *in)
 {
     u8 op = in->opcode;
@@ -575,7 +587,7 @@ static void compare(u8 code[16], unsigned int mode)
             compare_refusal(code);
         return;
     }
-    if (in.seg == X86_SEG_FS || (mode != 64 && in.seg == X86_SEG_GS) ||
+    if (vendors_differ(&in) || in.seg == X86_SEG_FS || (mode != 64 && in.seg == X86_SEG_GS) ||
         (mode == 16 && in.seg == X86_SEG_CS))
         return; /* bases of their own */
     some_registers(&r);
