@@ -5,8 +5,12 @@ emulation has not. As vm.Vm to those who watch it: lines, elapsed(), pump(), not
 It boots from a CD image with GRUB; disks are on two IDE channels. Slow: some ten million
 instructions a second. Bochs 2.7 draws its text screen on a terminal that it opens itself and stops
 when nobody reads it, so we do.
+
+Its XSAVEC puts the AVX state where its XRSTOR does not look, so that Linux would lose registers in
+a process switch: kernels are told to do without.
 """
 
+import dataclasses
 import os
 import re
 import shutil
@@ -35,6 +39,7 @@ info: action=ignore
 debug: action=ignore
 clock: sync=none, time0=1700000000
 """
+NO_XSAVEC = "clearcpuid=xsavec,xsaves"
 PLACES = ["ata0-master", "ata0-slave", "ata1-slave"]
 CYLINDER = 16 * 63 * 512
 
@@ -45,6 +50,7 @@ class Bochs(vm.Vm):
     def __init__(self, machine, log_path=None, echo=False):
         self._begin(machine, log_path, echo)
         self.work = tempfile.mkdtemp(prefix="wheeler-bochs-")
+        machine = dataclasses.replace(machine, d0opt=f"{machine.d0opt} {NO_XSAVEC}".strip())
         vm.make_iso(machine, os.path.join(self.work, "boot.iso"), self.work)
         disks = ["ata1-master: type=cdrom, path=%s/boot.iso, status=inserted" % self.work]
         for place, (path, _) in zip(PLACES, [(machine.root_disk, True)] + machine.disks):

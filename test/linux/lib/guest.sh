@@ -35,12 +35,13 @@ audit() { # WHEN: the frames' audit, and who uses grants
     xl dmesg | sed "s/^/$TAG $1 /"
 }
 
+spared=$(grep -o 'clearcpuid=[^ ]*' /proc/cmdline) # what dom0 does without, its guests do too
 guest_config() { # NAME RAMDISK MIB [LINE...]: /run/NAME.cfg; its /start finds NAME in $guest_name
     {
         echo "name = \"$1\""
         echo "kernel = \"$PWD/vmlinux\""
         echo "ramdisk = \"$PWD/$2.ramdisk\""
-        echo "extra = \"console=hvc0 panic=1 loglevel=4 guest_name=$1\""
+        echo "extra = \"console=hvc0 panic=1 loglevel=4 $spared guest_name=$1\""
         echo "memory = $3"
         echo "on_crash = \"preserve\""
     } >"/run/$1.cfg"
