@@ -311,7 +311,7 @@ void hvmguest_audit_vcpu(const struct vcpu *v)
                       vlapic_pending(&h->apic));
 }
 
-/* Whatever it reaches is its own. */
+/* Whatever it reaches is its own. Of a domain that ends nobody follows the tables any more. */
 void hvmguest_audit_domain(const struct domain *d)
 {
     const struct physmap *m = d->physmap;
@@ -329,6 +329,8 @@ void hvmguest_audit_domain(const struct domain *d)
     for (gfn = 0; (gfn = p2m_next(&m->p2m, gfn, m->p2m.top)) < m->p2m.top; gfn++) {
         t = p2m_lookup(&m->p2m, gfn, &mfn, NULL);
         pg = page_of(mfn);
+        if (d->teardown != NULL && pg->owner != d->id)
+            continue;
         if ((t != P2M_RAM_RW && t != P2M_RAM_RO) || pg->owner != d->id)
             machine_found("d%u: frame %#lx is machine frame %#lx of d%u, type %u", d->id, gfn,
                           mfn.v, pg->owner, t);
