@@ -1,167 +1,135 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # A PV guest with a disk in a file of dom0 and a network interface on a bridge: what it reads and
-# writes is compared here, devices come and go while it runs, and it is destroyed under load.
+# writes is compared here, devices come and go while it runs, disks vanish under it, and it is
+# destroyed under load.
+TAG=DEV
+. ./lib/guest.sh
 . ./sizes
 bridge=192.168.77.1
 vm=192.168.77.2
 
-fail() {
-    echo "DEV failed: $*"
-    tail -n 20 /run/console | sed 's/^/CONSOLE /'
-    tail -qn 5 /var/log/xen/xl-pv1.log /var/log/xen/xen-hotplug.log 2>/dev/null | sed 's/^/LOG /'
-    xl debug-keys g
-    xl list
-    exit 1
-}
-same() { # WHAT GOT WANT
-    [ -n "$2" ] && [ "$2" = "$3" ] || fail "$1: '$2' is not '$3'"
-    echo "DEV $1 ok"
-}
-free_mem() { xl info | awk '/^free_memory/{print $3}'; }
-sum() { sha256sum | cut -d' ' -f1; }
-wait_for() { # PATTERN SECONDS: until the guest's console says it
-    n=0
-    until grep -q "$1" /run/console; do
-        n=$((n + 1))
-        [ $n -lt "$2" ] || fail "no '$1' in $2 s"
-        sleep 1
-    done
-}
-number=0
-begin() { # COMMAND: the guest starts it; end waits for it
-    number=$((number + 1))
-    echo "$number $*" >&9
-}
-end() { # sets answer
-    wait_for "GUEST $number rc=" 180
-    answer=$(sed -n "s/\r//; s/^GUEST $number rc=//p" /run/console)
-    case $answer in
-    0*) answer=${answer#0 } ;;
-    *) fail "in the guest: $answer" ;;
-    esac
-}
-guest() {
-    begin "$@"
-    end
-}
-audit() { # WHEN: the frames' audit, and who uses grants
-    xl dmesg -c >/dev/null
-    xl debug-keys p
-    xl debug-keys g
-    xl dmesg | sed "s/^/DEV $1 /"
-}
-
 brctl addbr xenbr0
 ip address add $bridge/24 dev xenbr0
 ip link set xenbr0 up
-
-mkdir -p /run/guest/bin /run/guest/mods
-cp /bin/busybox /run/guest/bin/
-cp guest-init /run/guest/init
-chmod 755 /run/guest/init
-for module in xen-blkfront xen-netfront; do
-    modprobe -D $module | awk '/^insmod/{print $2}'
-done | while read -r path; do
-    cp "$path" /run/guest/mods/
-    basename "$path" >>/run/guest/mods/order
-done
-(cd /run/guest && find . | busybox cpio -o -H newc | gzip -1) >/run/guest.gz 2>/dev/null
-cp vmlinuz /run/vmlinuz
 dd if=/dev/urandom of=/root/a.img bs=1M count=$((disk_mib + 8)) status=none
 dd if=/dev/urandom of=/root/b.img bs=1M count=8 status=none
-cat >/run/pv.cfg <<C
-name = "pv1"
-kernel = "/run/vmlinuz"
-ramdisk = "/run/guest.gz"
-extra = "console=hvc0 panic=1 loglevel=4"
-memory = 256
-vcpus = $vcpus
-disk = [ "format=raw,vdev=xvda,access=rw,target=/root/a.img" ]
-vif = [ "mac=00:16:3e:01:02:03,bridge=xenbr0" ]
-on_crash = "preserve"
-C
+guest_config pv1 guest 256 "vcpus = $vcpus" 'vif = [ "mac=00:16:3e:01:02:03,bridge=xenbr0" ]' \
+    'disk = [ "format=raw,vdev=xvda,access=rw,target=/root/a.img" ]'
 free_before=$(free_mem)
 list_before=$(xl list | awk '{print $1, $2, $3, $4}')
 audit before
 
-: >/run/console
-timeout 300 xl create -q -p /run/pv.cfg || fail "xl create"
-exec 9<>"$(xenstore-read "/local/domain/$(xl domid pv1)/console/tty")"
-cat <&9 >/run/console &
-xl unpause pv1
-wait_for 'GUEST up' 120
-grep 'GUEST up' /run/console | sed 's/^/DEV /'
+guest_create pv1
+guest_says pv1 'GUEST up' 120
+grep 'GUEST [uh]' /run/pv1.out | sed 's/^/DEV /'
 
 # The disk.
-guest "dd if=/dev/xvda bs=1M count=$disk_mib 2>/dev/null | sha256sum | cut -d' ' -f1"
+guest pv1 "dd if=/dev/xvda bs=1M count=$disk_mib 2>/dev/null | sha256sum | cut -d' ' -f1"
 same "disk read" "$answer" "$(dd if=/root/a.img bs=1M count=$disk_mib status=none | sum)"
-guest "dd if=/dev/urandom of=/tmp/w bs=1M count=8 2>/dev/null; dd if=/tmp/w of=/dev/xvda bs=1M" \
-    "seek=$disk_mib conv=fsync 2>/dev/null; sha256sum </tmp/w | cut -d' ' -f1"
+guest pv1 "dd if=/dev/urandom of=/tmp/w bs=1M count=8 2>/dev/null; dd if=/tmp/w of=/dev/xvda" \
+    "bs=1M seek=$disk_mib conv=fsync 2>/dev/null; sha256sum </tmp/w | cut -d' ' -f1"
 same "disk written" "$answer" "$(dd if=/root/a.img bs=1M skip=$disk_mib status=none | sum)"
 
 # The network: both ways, maps and copies.
 ping -c 5 -W 10 $vm >/run/ping || fail "ping: $(cat /run/ping)"
-guest "ping -c 5 -W 10 $bridge >/dev/null"
+guest pv1 "ping -c 5 -W 10 $bridge >/dev/null"
 ping -c 2 -s 8000 -W 10 $vm >/run/ping || fail "ping of 8000 bytes: $(cat /run/ping)"
-echo "DEV ping ok"
+say "ping ok"
 timeout 300 nc -l -d 5001 >/run/received &
 listener=$!
-guest "dd if=/dev/urandom of=/tmp/s bs=1M count=$net_mib 2>/dev/null; nc $bridge 5001 </tmp/s;" \
-    "sha256sum </tmp/s | cut -d' ' -f1; rm /tmp/s"
+guest pv1 "dd if=/dev/urandom of=/tmp/s bs=1M count=$net_mib 2>/dev/null; nc $bridge 5001" \
+    "</tmp/s; sha256sum </tmp/s | cut -d' ' -f1; rm /tmp/s"
 wait $listener
 same "net from the guest" "$answer" "$(sum </run/received)"
 dd if=/dev/urandom of=/run/sent bs=1M count=$net_mib status=none
-begin "nc -l -p 5002 | sha256sum | cut -d' ' -f1"
-n=0
-until nc -N $vm 5002 </run/sent 2>/dev/null; do
-    n=$((n + 1))
-    [ $n -lt 50 ] || fail "the guest does not listen"
-    sleep 0.2
-done
-end
+guest_begin pv1 "nc -l -p 5002 | sha256sum | cut -d' ' -f1"
+sent() { nc -N $vm 5002 </run/sent 2>/dev/null; }
+until_true 20 sent || fail "the guest does not listen"
+guest_end pv1
 same "net to the guest" "$answer" "$(sum </run/sent)"
 rm /run/sent /run/received
 
 # Devices come and go.
+attach() { # DISK: as xvdb
+    timeout 60 xl block-attach pv1 "format=raw,vdev=xvdb,access=rw,target=$1" ||
+        fail "block-attach $1"
+    guest pv1 'there /dev/xvdb'
+}
 for round in 1 2; do
-    timeout 60 xl block-attach pv1 "format=raw,vdev=xvdb,access=rw,target=/root/b.img" ||
-        fail "block-attach"
-    guest "n=0; until [ -b /dev/xvdb ] || [ \$n = 100 ]; do sleep 0.2; n=\$((n + 1)); done;" \
-        "sha256sum </dev/xvdb | cut -d' ' -f1"
+    attach /root/b.img
+    guest pv1 "sha256sum </dev/xvdb | cut -d' ' -f1"
     same "disk attached" "$answer" "$(sum </root/b.img)"
     timeout 60 xl block-detach pv1 xvdb || fail "block-detach"
-    guest "n=0; while [ -b /dev/xvdb ] && [ \$n != 100 ]; do sleep 0.2; n=\$((n + 1)); done;" \
-        "[ ! -b /dev/xvdb ]"
+    guest pv1 'gone /dev/xvdb'
     timeout 60 xl network-attach pv1 mac=00:16:3e:01:02:04 bridge=xenbr0 || fail "network-attach"
-    guest "n=0; until [ -e /sys/class/net/eth1 ] || [ \$n = 100 ]; do sleep 0.2; n=\$((n + 1));" \
-        "done; ip link set eth1 up; cat /sys/class/net/eth1/address"
+    guest pv1 'there /sys/class/net/eth1; ip link set eth1 up; cat /sys/class/net/eth1/address'
     same "interface attached" "$answer" 00:16:3e:01:02:04
     timeout 60 xl network-detach pv1 1 || fail "network-detach"
-    guest "n=0; while [ -e /sys/class/net/eth1 ] && [ \$n != 100 ]; do sleep 0.2;" \
-        "n=\$((n + 1)); done; [ ! -e /sys/class/net/eth1 ]"
+    guest pv1 'gone /sys/class/net/eth1'
     [ "$(xl block-list pv1 | wc -l)" = 2 ] || fail "block-list: $(xl block-list pv1)"
     [ "$(xl network-list pv1 | wc -l)" = 2 ] || fail "network-list: $(xl network-list pv1)"
 done
-echo "DEV hotplug ok"
+say "hotplug ok"
+
+# Disks vanish while the guest writes to them: it is told so, nobody waits for ever, and its other
+# disk and the next one are as before.
+write_on() { # until it fails; by a name that stays, or dd made a file in its place
+    guest_begin pv1 'rm -f /tmp/b; mknod /tmp/b b $(tr : " " </sys/block/xvdb/dev); n=0;' \
+        'dd if=/dev/urandom of=/tmp/v bs=1M count=4 2>/dev/null;' \
+        'while dd if=/tmp/v of=/tmp/b bs=64k conv=fsync 2>/tmp/why; do n=$((n + 1)); done;' \
+        'echo $n times, then $(grep -v records /tmp/why)'
+    sleep 2
+}
+told() { # WHAT PATTERN: how the writing ended
+    guest_end pv1
+    echo "$answer" | grep -Eq "$2" || fail "vanished: $1: '$answer' is not /$2/"
+    say "vanished: $1: the guest wrote $answer"
+    guest pv1 'dd if=/dev/xvda bs=1M count=4 iflag=direct 2>/dev/null | sha256sum | cut -d" " -f1'
+    same "vanished: $1" "$answer" "$(dd if=/root/a.img bs=1M count=4 status=none | sum)"
+}
+let_go() {
+    timeout 120 xl block-detach --force pv1 xvdb || fail "block-detach --force"
+    guest pv1 'gone /dev/xvdb'
+    [ "$(xl block-list pv1 | wc -l)" = 2 ] || fail "block-list: $(xl block-list pv1)"
+}
+attach /root/b.img
+write_on
+timeout 120 xl block-detach --force pv1 xvdb || fail "block-detach --force"
+told "detached by force" 'error|No such device'
+guest pv1 'gone /dev/xvdb'
+
+mkdir /run/small
+mount -t tmpfs -o size=2m small /run/small
+truncate -s 8M /run/small/c.img
+attach /run/small/c.img
+write_on
+told "no room" 'error'
+let_go
+umount /run/small || fail "the file is still in use"
+
+attach /dev/vdc
+write_on
+echo "$(basename "$(readlink -f /sys/block/vdc/device)")" >/sys/bus/virtio/drivers/virtio_blk/unbind
+told "device removed" 'error'
+let_go
+
+attach /root/b.img
+guest pv1 "sha256sum </dev/xvdb | cut -d' ' -f1"
+same "disk after all" "$answer" "$(sum </root/b.img)"
+timeout 60 xl block-detach pv1 xvdb || fail "block-detach"
 
 # The end, in the middle of everything.
 nc -l -d 5003 >/dev/null &
-guest "(while :; do dd if=/dev/xvda of=/dev/null bs=1M; done) >/dev/null 2>&1 &" \
+guest pv1 "(while :; do dd if=/dev/xvda of=/dev/null bs=1M; done) >/dev/null 2>&1 &" \
     "(while :; do dd if=/dev/zero of=/dev/xvda bs=1M seek=$disk_mib count=4; done)" \
     ">/dev/null 2>&1 & (while :; do cat /dev/zero; done | nc $bridge 5003) >/dev/null 2>&1 &" \
     "sleep 3"
 ping -f -w 20 -s 4000 $vm >/dev/null 2>&1 &
 xl debug-keys g
-timeout 120 xl destroy pv1 || fail "xl destroy"
-n=0
-while xl list pv1 >/dev/null 2>&1 || xl list | grep -q '(null)'; do
-    n=$((n + 1))
-    [ $n -lt 150 ] || fail "the domain does not go"
-    sleep 0.2
-done
+guest_destroy pv1
 same "xl list" "$(xl list | awk '{print $1, $2, $3, $4}')" "$list_before"
-echo "DEV free before $free_before"
-echo "DEV free after $(free_mem)"
+say "free before $free_before"
+say "free after $(free_mem)"
 audit after
-echo "DEV end"
+say "end"
