@@ -127,6 +127,16 @@ def ramdisk(out, start=None, drivers=(), programs=(), files=None):
     shutil.rmtree(tree)
 
 
+def driver_domain(out, files=None):
+    """Write the ramdisk of a guest that serves others' networks and disks with Debian's tools."""
+    ramdisk(out, os.path.join(LIB, "drv-start"), files=files,
+            drivers=["xen-netback", "xen-blkback", "xen-blkfront", "bridge", "loop", "xen-evtchn",
+                     "xen-gntdev", "xen-privcmd", "xenfs"],
+            programs=["usr/lib/xen-4.17/bin/xl", "bash", "brctl", "ip", "stat", "flock", "losetup",
+                      "expr", "awk", "xenstore-read", "xenstore-write", "xenstore-list",
+                      "etc/xen/scripts/"])
+
+
 def leaks(ctx, tag):
     """What a job's guests failed in, or left behind when all of them were gone, by its lines with
     that tag: `free before N`, `free after N`, and lib/guest.sh's `audit before`, `audit after`."""

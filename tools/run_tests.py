@@ -64,6 +64,7 @@ STEPS = [
     ("linux-all", "make linux ALL=1 JOBS='boot disk net'", 3600, True),
     ("stress-long", "make linux JOBS=stress STRESS_SECONDS=180", 1200, True),
     ("driverdom", "make linux ALL=1 JOBS=driverdom", 5400, True),
+    ("driverdisk", "make linux JOBS=driverdisk", 1200, True),
     ("churn-long", "make linux JOBS=churn CHURN_ROUNDS=20000", 1800, True),
     ("xlchurn-long", "make linux JOBS=xlchurn XLCHURN_ROUNDS=1000", 9000, True),
     ("density", "make linux ALL=1 JOBS=xldensity", 2400, True),

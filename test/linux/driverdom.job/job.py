@@ -26,13 +26,7 @@ def prepare(ctx):
     with open(path("disk.img"), "wb") as file:
         file.write(os.urandom(4 << 20))
     linux_guest.kernel(path("vmlinux"))
-    linux_guest.ramdisk(
-        path("drv.ramdisk"), path("drv-start"), files={"srv/disk.img": path("disk.img")},
-        drivers=["xen-netback", "xen-blkback", "bridge", "loop", "xen-evtchn", "xen-gntdev",
-                 "xen-privcmd", "xenfs"],
-        programs=["usr/lib/xen-4.17/bin/xl", "bash", "brctl", "ip", "stat", "flock", "losetup",
-                  "expr", "awk", "xenstore-read", "xenstore-write", "xenstore-list",
-                  "etc/xen/scripts/"])
+    linux_guest.driver_domain(path("drv.ramdisk"), {"srv/disk.img": path("disk.img")})
     fronts = ["xen-netfront", "xen-blkfront"]
     linux_guest.ramdisk(path("client.ramdisk"), path("client-start"), fronts)
     linux_guest.ramdisk(path("by.ramdisk"), path("by-start"), fronts)

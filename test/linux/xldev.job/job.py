@@ -18,7 +18,8 @@ SIZES = {name: fields.pop("sizes") for name, fields in VARIANTS.items()}
 EXPECT = [r"GUEST has disk=\d+ net=00:16:3e:01:02:03", r"DEV disk read ok", r"DEV disk written ok",
           r"DEV ping ok", r"DEV net from the guest ok", r"DEV net to the guest ok",
           r"DEV hotplug ok", r"DEV vanished: detached by force ok", r"DEV vanished: no room ok",
-          r"DEV vanished: device removed ok", r"DEV disk after all ok", r"DEV xl list ok", r"DEV end"]
+          r"DEV vanished: device removed ok", r"DEV disk after all ok", r"DEV xl list ok",
+          r"DEV end"]
 VANISHING_MIB = 64
 
 
