@@ -152,36 +152,13 @@ void svm_flushed(struct vmcb *c)
         svm_cpu[cpu_id()].flush_due = false;
 }
 
-void svm_take_back(struct vmcb *c)
-{
-    if (c->intercept1 & SVM_I1_VINTR || !(c->vintr & SVM_VINTR_IRQ))
-        return;
-    c->eventinj = HVM_EVENT_VALID | HVM_EVENT_INTR << 8 | (c->vintr >> SVM_VINTR_VECTOR & 0xff);
-    c->vintr &= ~SVM_VINTR_IRQ;
-}
-
-/*
- * An interrupt goes in as a virtual one, unless that is in use to ask for a window: when QEMU 7.2
- * is stopped right behind a VMRUN with an interrupt in EVENTINJ, it delivers it twice.
- */
-static void hand_over(struct vmcb *c)
-{
-    if (!(c->eventinj & HVM_EVENT_VALID) || c->eventinj >> 8 & 7 || c->intercept1 & SVM_I1_VINTR)
-        return;
-    c->vintr = (c->vintr & (SVM_VINTR_TPR | SVM_VINTR_MASKING)) | SVM_VINTR_IRQ | SVM_VINTR_PRIO |
-               SVM_VINTR_IGN_TPR | (c->eventinj & 0xff) << SVM_VINTR_VECTOR;
-    c->eventinj = 0;
-}
-
 u64 svm_prepare(struct cpu_regs *regs)
 {
     struct vcpu *v = vcpu_current();
     struct hvm_vcpu *h = v->hvm;
 
-    svm_take_back(h->svm->vmcb); /* there may have been no entry since */
     if (unlikely(hvm_intr_look(v, h)))
         hvm_intr_prepare(v);
-    hand_over(h->svm->vmcb);
     /* Who changes the memory counts first and then interrupts this CPU: hvm_flush. */
     if (unlikely(h->epoch != READ_ONCE(v->domain->hvm->epoch)))
         asid_renew(v);

@@ -95,7 +95,6 @@ STATIC_ASSERT(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 #define SVM_VINTR_PRIO    (0xful << 16)
 #define SVM_VINTR_IGN_TPR (1ul << 20)
 #define SVM_VINTR_MASKING (1ul << 24)
-#define SVM_VINTR_VECTOR  32 /* its position */
 
 #define SVM_TLB_FLUSH_ALL 1
 
@@ -165,9 +164,6 @@ u64 svm_prepare(struct cpu_regs *regs);
 void svm_exit(struct cpu_regs *regs);
 /* An entry has flushed this CPU's TLB, unless it was refused. */
 void svm_flushed(struct vmcb *c);
-
-/* An interrupt that svm_prepare has handed over and no entry has delivered is in eventinj again. */
-void svm_take_back(struct vmcb *c);
 
 void svm_queue_event(struct vcpu *v, u32 type, u32 vector, u64 error);
 /* Debug registers 0 to 3 are loaded, or kept and watched. */

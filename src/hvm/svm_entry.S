@@ -21,9 +21,9 @@ FUNC(svm_enter)
     cmpl $0, CI_WORK(%rsp)
     jne entry_exit_work
     clgi
-    sti                                 /* not right before vmrun: its shadow is the guest's then */
     RESTORE_GPRS
     mov (CI_SCRATCH - REGS_ERROR_CODE)(%rsp), %rax
+    sti
     vmrun
     cli
     SAVE_GPRS

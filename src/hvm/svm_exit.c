@@ -308,7 +308,6 @@ void svm_exit(struct cpu_regs *regs)
     regs->rax = c->rax;
     if (unlikely(c->tlb_control))
         svm_flushed(c);
-    svm_take_back(c);
     /* The exit came in the middle of delivering an event: again at the next entry. */
     if (unlikely(c->exitintinfo & HVM_EVENT_VALID))
         c->eventinj = hvm_event_again(c->exitintinfo);

@@ -259,10 +259,6 @@ bool hvmguest_enter(void)
             return false;
     }
     c = svm_vmcb(v);
-    if (c->vintr & SVM_VINTR_IRQ && c->eventinj & HVM_EVENT_VALID &&
-        !(c->intercept1 & SVM_I1_VINTR))
-        refused(v, "two events at once");
-    svm_take_back(c); /* a virtual interrupt is delivered at once, as if it were in EVENTINJ */
     check_event(v, c->eventinj);
     check_state(v, c);
     check_controls(v, c);
