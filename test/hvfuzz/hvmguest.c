@@ -270,6 +270,7 @@ bool hvmguest_enter(void)
 void hvmguest_exit(void)
 {
     svm_exit(&cpu_info()->guest);
+    tlb_left_guest(machine_cpu()); /* it is prepared anew before it goes back */
     if (hwport_locks_held() != 0)
         machine_found("a lock is held after the exit");
 }
