@@ -14,6 +14,7 @@
  */
 #include "hvm/svm.h"
 
+#include "arch/irq.h"
 #include "arch/insn.h"
 #include "base/lib.h"
 #include "core/console.h"
@@ -95,6 +96,15 @@ static void cpu_enable(void *arg)
     insn_vmsave(svm_cpu[cpu].host);
 }
 
+/* QEMU's software emulation says so. */
+static bool on_qemu(void)
+{
+    u32 r[4];
+
+    insn_cpuid(0x40000000, 0, r);
+    return !memcmp(&r[1], "TCGTCGTCGTCG", 12);
+}
+
 bool svm_init(void)
 {
     u32 r[4], i;
@@ -118,6 +128,7 @@ bool svm_init(void)
             return false;
     svm_features.nrip = r[3] & SVM_NRIP;
     svm_features.asids = r[1];
+    svm_features.qemu = on_qemu();
     smp_call((struct cpu_mask){i >= 64 ? ~(u64)0 : ((u64)1 << i) - 1}, cpu_enable, NULL);
     hvm_enter = svm_enter;
     log_msg(LOG_INFO, "HVM: SVM with nested paging, %u address space ids, features %#x%s\n", r[1],
@@ -162,6 +173,10 @@ u64 svm_prepare(struct cpu_regs *regs)
     /* Who changes the memory counts first and then interrupts this CPU: hvm_flush. */
     if (unlikely(h->epoch != READ_ONCE(v->domain->hvm->epoch)))
         asid_renew(v);
+    /* QEMU 7.2 delivers it again if its loop is left before the next exit: have one at once. */
+    if (svm_features.qemu &&
+        (h->svm->vmcb->eventinj & (HVM_EVENT_VALID | 7 << 8)) == HVM_EVENT_VALID)
+        irq_send_ipi(cpu_id(), IRQ_VECTOR_KICK);
     h->svm->vmcb->rax = regs->rax;
     return h->svm->vmcb_maddr;
 }

@@ -153,6 +153,7 @@ static ALWAYS_INLINE struct vmcb *svm_vmcb(const struct vcpu *v)
 /* What the processor offers beyond the basics (CPUID 0x8000000a). */
 struct svm_features {
     bool nrip;
+    bool qemu; /* its software emulation: svm_prepare */
     u32 asids;
 };
 extern struct svm_features svm_features;
