@@ -125,7 +125,7 @@ static s32 m_choose(u32 q)
                 (used >= CREDIT_SLICE_MIN &&
                  (m.v[r] - m.v[f] >= CREDIT_SLICE ||
                   (m.v[f] + CREDIT_SLICE - m.v[r]) * m.weight[r] / CREDIT_WEIGHT_DEFAULT == 0)));
-        if (!m_preempts(q) && !over)
+        if (m_preempts(q) ? used < CREDIT_RATELIMIT : !over)
             return r;
         m.state[r] = CREDIT_WAITING;
         m.seq[r] = m.next_seq++;
