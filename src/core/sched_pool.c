@@ -463,7 +463,8 @@ int sched_pool_create(u32 *id, u32 sched_id)
     else if (pools[i].used)
         rc = -EEXIST;
     else
-        pools[i] = (struct pool){true, sched_id, .ratelimit_us = pool_ratelimit};
+        pools[i] =
+            (struct pool){.used = true, .sched_id = sched_id, .ratelimit_us = pool_ratelimit};
     lock_release(&pool_lock);
     *id = i;
     return rc;

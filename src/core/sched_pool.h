@@ -56,7 +56,10 @@ struct sched_reserve {
     u32 period_us, budget_us;
 };
 
-/* Boot: the scheduler that Pool-0 shows, and new pools unless asked for another: XEN_SCHEDULER_. */
+/*
+ * Boot. Pool-0, and a new pool unless asked for another, shows sched_id (XEN_SCHEDULER_); both
+ * start with this rate limit (us, 0: none).
+ */
 void sched_pool_init(u32 sched_id, u32 ratelimit_us);
 u32 sched_pool_default(void);
 /* A CPU came up: it is in Pool-0. */

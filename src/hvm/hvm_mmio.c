@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is at a guest-physical address without memory? The local APIC's page; everything else reads
- * as ones and swallows writes. Moves are carried out (pure/x86_emul.c), which is what
- * kernels use for devices. Others are not guessed at.
+ * as ones and swallows writes. Moves are carried out (pure/x86_emul.c), which is what kernels use
+ * for devices. Others are not guessed at.
  */
 #include "hvm/hvm.h"
 #include "pure/x86_emul.h"

@@ -14,8 +14,8 @@
  */
 #include "hvm/svm.h"
 
-#include "arch/irq.h"
 #include "arch/insn.h"
+#include "arch/irq.h"
 #include "base/lib.h"
 #include "core/console.h"
 #include "core/sched.h"

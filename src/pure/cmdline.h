@@ -108,4 +108,7 @@ int cmdline_parse_loglvl(const char *value, void *loglvl);
 /* sched=credit, credit2 or rtds: the scheduler's number in the ABI; Xen's others are credit2. */
 int cmdline_parse_sched(const char *value, void *sched_id);
 
+/* sched_ratelimit_us=<n>, a u32: 0 or what the ABI lets tools set, XEN_SYSCTL_SCHED_RATELIMIT_. */
+int cmdline_parse_ratelimit(const char *value, void *ratelimit_us);
+
 #endif

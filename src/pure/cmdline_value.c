@@ -267,3 +267,14 @@ int cmdline_parse_sched(const char *value, void *sched_id)
     *(u32 *)sched_id = ids[i];
     return 0;
 }
+
+int cmdline_parse_ratelimit(const char *value, void *ratelimit_us)
+{
+    u64 us;
+
+    if (!take_number(value, 0, XEN_SYSCTL_SCHED_RATELIMIT_MAX, &us) ||
+        (us != 0 && us < XEN_SYSCTL_SCHED_RATELIMIT_MIN))
+        return -EINVAL;
+    *(u32 *)ratelimit_us = (u32)us;
+    return 0;
+}

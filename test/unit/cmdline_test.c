@@ -14,7 +14,7 @@ static struct {
     u32 console;
     struct cmdline_loglvl lvl;
     struct cmdline_range vcpus;
-    u32 sched;
+    u32 sched, us;
 } v;
 static struct reason why;
 
@@ -28,6 +28,7 @@ static const struct cmdline_opt opts[] = {
     {.name = "com1", .kind = CMDLINE_CUSTOM, .dst = &v.com1, .parse = cmdline_parse_com},
     {.name = "console", .kind = CMDLINE_CUSTOM, .dst = &v.console, .parse = cmdline_parse_console},
     {.name = "sched", .kind = CMDLINE_CUSTOM, .dst = &v.sched, .parse = cmdline_parse_sched},
+    {.name = "ratelimit", .kind = CMDLINE_CUSTOM, .dst = &v.us, .parse = cmdline_parse_ratelimit},
     {.name = "edd", .kind = CMDLINE_IGNORE},
     {.name = "loglvl", .kind = CMDLINE_CUSTOM, .dst = &v.lvl, .parse = cmdline_parse_loglvl},
     {.name = "dom0_max_vcpus",
@@ -286,6 +287,22 @@ TEST(range_grammar)
     CHECK_EQ(parse("dom0_max_vcpus=2-"), -EINVAL);
     CHECK_EQ(parse("dom0_max_vcpus=-2"), -EINVAL);
     CHECK_EQ(parse("dom0_max_vcpus=2-3-4"), -EINVAL);
+}
+
+TEST(rate_limits)
+{
+    CHECK_EQ(parse("ratelimit=100"), 0);
+    CHECK_EQ(v.us, 100);
+    CHECK_EQ(parse("ratelimit=500000"), 0);
+    CHECK_EQ(v.us, 500000);
+    CHECK_EQ(parse("ratelimit=99"), -EINVAL);
+    CHECK_EQ(parse("ratelimit=500001"), -EINVAL);
+    CHECK_EQ(parse("ratelimit=100us"), -EINVAL);
+    CHECK_EQ(parse("ratelimit="), -EINVAL);
+    CHECK_EQ(parse("ratelimit"), -EINVAL);
+    v.us = 1;
+    CHECK_EQ(cmdline_parse_ratelimit("0", &v.us), 0);
+    CHECK_EQ(v.us, 0);
 }
 
 TEST(scheduler_names)

@@ -17,7 +17,7 @@ start_drv() {
 start_client() {
     guest_create c
     guest_says c 'GUEST up' 120
-    guest c 'there /dev/xvda && there /dev/xvdb'
+    guest c 'disk xvda && disk xvdb'
 }
 disk=", 'format=raw,vdev=xvda,access=rw,backendtype=phy,backend=drv,target=/dev/xvdb'"
 

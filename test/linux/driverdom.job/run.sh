@@ -22,7 +22,7 @@ start_drv() {
     guest_says drv 'GUEST up' 120
 }
 disk_read() {
-    guest c2 'there /dev/xvda && sha256sum </dev/xvda | cut -d" " -f1'
+    guest c2 'disk xvda && sha256sum </dev/xvda | cut -d" " -f1'
     same "disk read" "$answer" "$(sum <disk.img)"
 }
 exchange() { # a file from one client to the other, by the driver domain's bridge

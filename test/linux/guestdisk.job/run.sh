@@ -30,7 +30,7 @@ guest_config disk disk 256 "type = \"$kind\"" 'vcpus = 2' \
     "disk = [ '$format,vdev=xvda,target=$disk' ]"
 guest_create disk
 guest_says disk 'GUEST up' 120
-guest disk 'mkdir /a /b && there /dev/xvda && mount -t ext4 /dev/xvda /a'
+guest disk 'mkdir /a /b && disk xvda && mount -t ext4 /dev/xvda /a'
 
 # Passes of fio until the time is over, each with its own data, all read back and compared. The last
 # pass leaves its files. Sizes: what a guest writes in some seconds.
@@ -52,7 +52,7 @@ rounds=0
 answer=
 until [ -n "$answer" ] && [ $rounds -ge 2 ]; do
     timeout 60 xl block-attach disk "$format,vdev=xvdb,target=/root/b.img" || fail "block-attach"
-    guest disk 'there /dev/xvdb && mount -t ext4 /dev/xvdb /b &&' \
+    guest disk 'disk xvdb && mount -t ext4 /dev/xvdb /b &&' \
         '{ [ ! -e /b/file ] || sha256sum </b/file | cut -d" " -f1; }'
     [ $rounds = 0 ] || [ "$answer" = "$kept" ] || fail "second disk: '$answer' is not '$kept'"
     guest disk 'rm -f /b/file; dd if=/dev/urandom of=/b/file bs=64k count=128 2>/dev/null;' \

@@ -54,7 +54,7 @@ rm /run/sent /run/received
 attach() { # DISK: as xvdb
     timeout 60 xl block-attach pv1 "format=raw,vdev=xvdb,access=rw,target=$1" ||
         fail "block-attach $1"
-    guest pv1 'there /dev/xvdb'
+    guest pv1 'disk xvdb'
 }
 for round in 1 2; do
     attach /root/b.img
@@ -63,7 +63,7 @@ for round in 1 2; do
     timeout 60 xl block-detach pv1 xvdb || fail "block-detach"
     guest pv1 'gone /dev/xvdb'
     timeout 60 xl network-attach pv1 mac=00:16:3e:01:02:04 bridge=xenbr0 || fail "network-attach"
-    guest pv1 'there /sys/class/net/eth1; ip link set eth1 up; cat /sys/class/net/eth1/address'
+    guest pv1 'interface eth1; ip link set eth1 up; cat /sys/class/net/eth1/address'
     same "interface attached" "$answer" 00:16:3e:01:02:04
     timeout 60 xl network-detach pv1 1 || fail "network-detach"
     guest pv1 'gone /sys/class/net/eth1'
@@ -72,8 +72,7 @@ for round in 1 2; do
 done
 say "hotplug ok"
 
-# Disks vanish while the guest writes to them: it is told so, nobody waits for ever, and its other
-# disk and the next one are as before.
+# Disks vanish: the writer is told so, and the guest's other disk and the next one are as before.
 name_it() { # by a name that stays, or dd made a file in its place
     guest pv1 'rm -f /tmp/b; mknod /tmp/b b $(tr : " " </sys/block/xvdb/dev)'
 }
@@ -96,7 +95,7 @@ let_go() {
     guest pv1 'gone /dev/xvdb'
     [ "$(xl block-list pv1 | wc -l)" = 2 ] || fail "block-list: $(xl block-list pv1)"
 }
-# Not while it writes: blkfront waits for ever for requests that its back end took along.
+# By force, but idle: blkfront waits for ever for requests that its back end took along.
 attach /root/b.img
 name_it
 let_go
@@ -111,7 +110,7 @@ name_it
 write_on
 told "no room" 'error'
 let_go
-umount /run/small || fail "the file is still in use"
+until_true 20 umount /run/small || fail "the file is still in use"
 
 attach /dev/vdc
 name_it

@@ -15,7 +15,7 @@ pvh 192 2 "kernel = \"$PWD/vmlinuz\"" 'maxvcpus = 4' \
     "vif = [ 'bridge=xenbr0,script=/lib/wheeler/vif' ]" \
     "disk = [ 'format=raw,access=rw,script=/lib/wheeler/block,vdev=xvda,target=$disk' ]"
 
-guest pvh "there /dev/xvda; $(piece /dev/xvda 0)"
+guest pvh "disk xvda; $(piece /dev/xvda 0)"
 same "what it reads" "$answer" "$(eval "$(piece $disk 0)")"
 guest pvh 'dd if=/dev/urandom of=/tmp/f bs=1M count=16 2>/dev/null;' \
     'dd if=/tmp/f of=/dev/xvda bs=64k seek=256 conv=fsync 2>/dev/null;' \
@@ -24,7 +24,7 @@ wrote=$answer
 guest pvh "rm /tmp/f; echo 3 >/proc/sys/vm/drop_caches; $(piece /dev/xvda 16)"
 same "what it reads of what it wrote" "$answer" "$wrote"
 
-guest pvh "there /sys/class/net/eth0; ip address add $pvh1/24 dev eth0; ip link set eth0 up"
+guest pvh "interface eth0; ip address add $pvh1/24 dev eth0; ip link set eth0 up"
 ./stream listen 5001 16 77 >/run/listen &
 listener=$!
 guest pvh "stream send $dom0 5001 16 77"

@@ -39,7 +39,7 @@ written=$answer
 for round in 1 2; do
     timeout 60 xl block-attach q 'format=qcow2,vdev=xvdb,access=rw,target=/run/b.qcow2' ||
         fail "block-attach"
-    guest q 'there /dev/xvdb; sha256sum </dev/xvdb | cut -d" " -f1'
+    guest q 'disk xvdb; sha256sum </dev/xvdb | cut -d" " -f1'
     same "qcow2 attached" "$answer" "$(cat /run/b.sum)"
     timeout 60 xl block-detach q xvdb || fail "block-detach"
     guest q 'gone /dev/xvdb'
