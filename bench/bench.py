@@ -187,23 +187,40 @@ def tools(only, systems):
         missing
 
 
-def main():
+def asked(names):
+    """Takes the command line's words over. {system: its hypervisor}, and those to be measured."""
     for arg in sys.argv[1:]:
         key, _, value = arg.partition("=")
         os.environ[key] = value
     os.makedirs(OUT, exist_ok=True)
-    hv = os.environ.get("HV") or vm.Machine().hv
-    systems = {"native": "native", "xen": "xen", "wheeler": hv}
-    only = os.environ.get("ONLY", "").split() or list(systems)
+    systems = {name: name for name in names}
+    systems["wheeler"] = os.environ.get("HV") or vm.Machine().hv
+    return systems, os.environ.get("ONLY", "").split() or names
+
+
+def build(elf):
+    """A micro guest, by make."""
+    subprocess.run(["make", "--no-print-directory", "-s", "-C", vm.TOP,
+                    os.path.relpath(elf, vm.TOP)], check=True)
+
+
+def verdict(missing, complete, over, what):
+    """Prints it; the exit status."""
+    if missing:
+        print(f"\nbench: FAIL: no results for {', '.join(missing)}")
+    elif complete:
+        print(f"\nbench: {'FAIL' if over else 'PASS'}: {what}")
+    return 1 if over or missing else 0
+
+
+def main():
+    systems, only = asked(["native", "xen", "wheeler"])
     over, missing = microbench(only, systems) if "native" in only else (0, [])
     over_xl, missing_xl = tools(only, systems)
     missing += missing_xl
-    if missing:
-        print(f"\nbench: FAIL: no results for {', '.join(missing)}")
-    elif "wheeler" in only and "xen" in only:
-        print(f"\nbench: {'FAIL' if over + over_xl else 'PASS'}: {over} rows over {LIMIT} of Xen's "
-              f"overhead, {over_xl} over {XL_LIMIT} of Xen's whole")
-    return 1 if over + over_xl or missing else 0
+    return verdict(missing, "wheeler" in only and "xen" in only, over + over_xl,
+                   f"{over} rows over {LIMIT} of Xen's overhead, {over_xl} over {XL_LIMIT} of Xen's "
+                   "whole")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ over the limit.
 """
 
 import os
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -58,23 +57,14 @@ def table(xen, ours):
 
 
 def main():
-    for arg in sys.argv[1:]:
-        key, _, value = arg.partition("=")
-        os.environ[key] = value
-    os.makedirs(bench.OUT, exist_ok=True)
-    subprocess.run(["make", "--no-print-directory", "-s", "-C", vm.TOP,
-                    os.path.relpath(ELF, vm.TOP)], check=True)
-    systems = {"xen": "xen", "wheeler": os.environ.get("HV") or vm.Machine().hv}
-    only = os.environ.get("ONLY", "").split() or list(systems)
-    results = {name: bench.attempt("exits-" + name, machine_for(hv, ELF), [ELF], run)
-               for name, hv in systems.items() if name in only}
-    missing = [TITLES[name] for name, rows in results.items() if not rows]
-    over = table(results["xen"], results["wheeler"]) if len(results) == 2 and not missing else 0
-    if missing:
-        print(f"\nbench: FAIL: no results for exits on {', '.join(missing)}")
-    elif len(results) == 2:
-        print(f"\nbench: {'FAIL' if over else 'PASS'}: {over} exits over {LIMIT} of Xen's")
-    return 1 if over or missing else 0
+    systems, only = bench.asked(["xen", "wheeler"])
+    bench.build(ELF)
+    results = {name: bench.attempt("exits-" + name, machine_for(systems[name], ELF), [ELF], run)
+               for name in systems if name in only}
+    missing = ["exits on " + TITLES[name] for name, rows in results.items() if not rows]
+    complete = len(results) == 2 and not missing
+    over = table(results["xen"], results["wheeler"]) if complete else 0
+    return bench.verdict(missing, complete, over, f"{over} exits over {LIMIT} of Xen's")
 
 
 if __name__ == "__main__":

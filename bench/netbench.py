@@ -48,23 +48,16 @@ def table(results):
 
 
 def main():
-    for arg in sys.argv[1:]:
-        key, _, value = arg.partition("=")
-        os.environ[key] = value
-    os.makedirs(bench.OUT, exist_ok=True)
+    systems, only = bench.asked(["xen", "wheeler"])
     inputs = [os.path.join(JOB.path, name) for name in ("job.py", "run.sh", "start")]
     inputs += [os.path.join(linux_job.JOBS, name)
                for name in ("lib/guest.sh", "lib/guest-init", "tool/stream.c")]
     inputs += [os.path.join(vm.IMAGE, name) for name in ("vmlinuz", "disk.stamp")]
-    systems = {"xen": "xen", "wheeler": os.environ.get("HV") or vm.Machine().hv}
-    only = os.environ.get("ONLY", "").split() or list(systems)
     results = {name: bench.attempt("net-" + name, vm.Machine(hv=hv), inputs, run)
                for name, hv in systems.items() if name in only}
     table(results)
-    missing = [name for name, rows in results.items() if not rows]
-    if missing:
-        print(f"\nbench: FAIL: no results for the network on {', '.join(missing)}")
-    return 1 if missing else 0
+    missing = ["the network on " + TITLES[name] for name, rows in results.items() if not rows]
+    return bench.verdict(missing, False, 0, "")
 
 
 if __name__ == "__main__":

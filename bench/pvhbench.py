@@ -12,7 +12,6 @@ instruction to its first process, is shown. Results are kept as bench.py keeps i
 
 import os
 import struct
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -125,15 +124,8 @@ def table(results):
 
 
 def main():
-    for arg in sys.argv[1:]:
-        key, _, value = arg.partition("=")
-        os.environ[key] = value
-    os.makedirs(bench.OUT, exist_ok=True)
-    subprocess.run(["make", "--no-print-directory", "-s", "-C", vm.TOP,
-                    os.path.relpath(ELF, vm.TOP)], check=True)
-    systems = {"native": "native", "xen": "xen",
-               "wheeler": os.environ.get("HV") or vm.Machine().hv}
-    only = os.environ.get("ONLY", "").split() or list(systems)
+    systems, only = bench.asked(list(TITLES))
+    bench.build(ELF)
     inputs = bench.prepare()
     build_pieces()
     results = {}
@@ -147,11 +139,7 @@ def main():
             results[name] = rows
     missing = [TITLES[n] for n in only if n not in results]
     over = table(results) if "native" in results else 0
-    if missing:
-        print(f"\nbench: FAIL: no results for {', '.join(missing)}")
-    elif "wheeler" in only:
-        print(f"\nbench: {'FAIL' if over else 'PASS'}: {over} rows over {LIMIT} of bare Linux")
-    return 1 if over or missing else 0
+    return bench.verdict(missing, "wheeler" in only, over, f"{over} rows over {LIMIT} of bare Linux")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 /* Where a micro guest begins, its Xen notes, and the way in and out of every trap. */
 #include <xen/elfnote.h>
 
+#include "frame.inc"
+
 #define PAGE 4096
 #define VECTOR_EVENT    256
 #define VECTOR_FAILSAFE 257
@@ -135,46 +137,7 @@ failsafe_entry:
         pushq   $0
         pushq   $VECTOR_FAILSAFE
 
-trap_common:
-        pushq   %rax
-        pushq   %rcx
-        pushq   %rdx
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %rsi
-        pushq   %rdi
-        pushq   %r8
-        pushq   %r9
-        pushq   %r10
-        pushq   %r11
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        cld
-        movq    %rsp, %rdi
-        movq    %rsp, %rbx
-        andq    $-16, %rsp
-        call    trap_dispatch
-        movq    %rbx, %rsp
-
-trap_return:
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rdi
-        popq    %rsi
-        popq    %rbp
-        popq    %rbx
-        popq    %rdx
-        popq    %rcx
-        popq    %rax
-        addq    $16, %rsp
+        frame_common trap_dispatch
         pushq   iret_flags(%rip)
         pushq   %rcx
         pushq   %r11
@@ -184,29 +147,7 @@ trap_return:
 iret_syscall:
         syscall
 
-/* void frame_enter(struct frame *f, uint64_t *save_sp): leave by f; frame_leave comes back. */
-        .globl  frame_enter, frame_leave
-frame_enter:
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        movq    %rsp, (%rsi)
-        movq    %rdi, %rsp
-        jmp     trap_return
-
-/* void frame_leave(uint64_t sp) */
-frame_leave:
-        movq    %rdi, %rsp
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
-        ret
+        frame_switch
 
         .data
         .globl  entry_regs, failsafe_selectors, iret_flags

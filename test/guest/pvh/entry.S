@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A PVH test kernel: entered in 32-bit protected mode without paging, leaves it for 64-bit mode. */
+#include "../lib/frame.inc"
+
 #define P_RW_US_PS 0x87
 #define P_RW_US    0x07
 #define EFER       0xc0000080
@@ -178,70 +180,12 @@ pvh_stubs:
         .set    vec, vec + 1
         .endr
 
-trap_common:
-        pushq   %rax
-        pushq   %rcx
-        pushq   %rdx
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %rsi
-        pushq   %rdi
-        pushq   %r8
-        pushq   %r9
-        pushq   %r10
-        pushq   %r11
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        cld
-        movq    %rsp, %rdi
-        movq    %rsp, %rbx
-        andq    $-16, %rsp
-        call    pvh_trap
-        movq    %rbx, %rsp
-trap_return:
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %r11
-        popq    %r10
-        popq    %r9
-        popq    %r8
-        popq    %rdi
-        popq    %rsi
-        popq    %rbp
-        popq    %rbx
-        popq    %rdx
-        popq    %rcx
-        popq    %rax
-        addq    $16, %rsp
+        frame_common pvh_trap
         .globl  pvh_iret
 pvh_iret:
         iretq
 
-/* As in lib/start.S. */
-        .globl  frame_enter, frame_leave
-frame_enter:
-        pushq   %rbx
-        pushq   %rbp
-        pushq   %r12
-        pushq   %r13
-        pushq   %r14
-        pushq   %r15
-        movq    %rsp, (%rsi)
-        movq    %rdi, %rsp
-        jmp     trap_return
-frame_leave:
-        movq    %rdi, %rsp
-        popq    %r15
-        popq    %r14
-        popq    %r13
-        popq    %r12
-        popq    %rbp
-        popq    %rbx
-        ret
+        frame_switch
 
         .data
         .globl  pvh_entry, pvh_gdt_tss
