@@ -2,8 +2,9 @@
 /*
  * memory_op: what memory is there, and whose? Queries are answered at once. Reservations go extent
  * by extent: the number done so far travels in the high bits of the command when the call is
- * continued (ABI: public header memory.h), and is the result. A guest gets its frames back only
- * through a batch, so that no CPU can still write to a frame that changes hands.
+ * continued (ABI: public header memory.h), and is the result; the highest count the frames of one
+ * that is given up in parts. A guest's frames leave it only through a batch, so that no CPU can
+ * still write to a frame that changes hands.
  *
  * Left out until they have a user: sharing, paging,
  * access control, NUMA of guests. docs/ABI.md names the answer of each.
@@ -19,49 +20,43 @@
 #include "core/memory.h"
 #include "core/physmap.h"
 
-#define CMD_BITS 6
-#define CMD_MASK ((1u << CMD_BITS) - 1)
+#define CMD_BITS   6
+#define CMD_MASK   ((1u << CMD_BITS) - 1)
+#define PART_SHIFT 54
 /* Largest extent: scrubbing it is the longest step without an interrupt window. */
 #define EXTENT_ORDER_MAX 9
 #define EXTENTS_MAX      (0xffffffffu >> CMD_BITS)
 /* Frames between two looks at what else is to be done. */
-#define FRAMES_PER_STEP 64u
+#define FRAMES_PER_STEP 16u
 /* Giving up frames costs a TLB flush per batch, so the batch is larger. */
-#define RELEASE_PER_STEP 512u
+#define RELEASE_PER_STEP 128u
 
 /* A reservation whose numbers have been checked. */
 struct reservation {
-    struct domain *d; /* referenced */
-    u64 *list;        /* guest array, may be NULL for increase_reservation */
-    u64 nr, start;
+    struct domain *d;    /* referenced */
+    u64 *list;           /* guest array, may be NULL for increase_reservation */
+    u64 nr, start, part; /* extents, extents done, frames done of the next */
     unsigned int order, addr_bits;
     u32 op;
     u64 arg;
 };
 
-static long reservation_continue(const struct reservation *r, u64 done)
+static long reservation_continue(const struct reservation *r, u64 done, u64 part)
 {
-    return hypercall_continue(__HYPERVISOR_memory_op, r->op | done << CMD_BITS, r->arg, 0, 0);
-}
-
-/* Frames to process before asking hypercall_preempt, as extents. */
-static u64 extents_per_step(const struct reservation *r, u64 frames)
-{
-    u64 n = frames >> r->order;
-
-    return n ? n : 1;
+    return hypercall_continue(__HYPERVISOR_memory_op, r->op | done << CMD_BITS | part << PART_SHIFT,
+                              r->arg, 0, 0);
 }
 
 /* increase_reservation and populate_physmap: frames in, one machine frame number per extent out. */
 static long reservation_add(const struct reservation *r)
 {
     bool populate = r->op == XENMEM_populate_physmap;
-    u64 i, j, step = extents_per_step(r, FRAMES_PER_STEP), pfn = 0;
+    u64 i, j, step = MAX(FRAMES_PER_STEP >> r->order, 1u), pfn = 0;
     mfn_t mfn;
 
     for (i = r->start; i < r->nr; i++) {
         if (i > r->start && (i - r->start) % step == 0 && hypercall_preempt())
-            return reservation_continue(r, i);
+            return reservation_continue(r, i, 0);
         if (populate && !GUESTMEM_IN(&pfn, r->list + i)) {
             hypercall_refuse(0, "memory_op: populate_physmap: no number at %p", (void *)r->list);
             break;
@@ -86,61 +81,42 @@ static long reservation_add(const struct reservation *r)
     return (long)i;
 }
 
-/* The same of a translated guest: guest frame numbers in. */
-static long reservation_remove_gfns(const struct reservation *r)
-{
-    u64 i, j, step = extents_per_step(r, RELEASE_PER_STEP), gfn;
-    struct physmap_batch b = {.d = r->d};
-    int rc = 0;
-
-    for (i = r->start; i < r->nr && rc == 0; i++) {
-        if (i > r->start && (i - r->start) % step == 0) {
-            physmap_batch_commit(&b);
-            if (hypercall_preempt())
-                return reservation_continue(r, i);
-        }
-        if (!GUESTMEM_IN(&gfn, r->list + i))
-            break;
-        for (j = 0; j < (u64)1 << r->order && rc == 0; j++)
-            rc = physmap_batch_remove(&b, GFN(gfn + j));
-    }
-    physmap_batch_commit(&b);
-    if (rc == 0)
-        return (long)i;
-    hypercall_refuse(0, "memory_op: decrease_reservation: gfn %#lx of d%u: error %d", gfn + j - 1,
-                     r->d->id, -rc);
-    return (long)i - 1;
-}
-
-/* decrease_reservation: machine frame numbers in. */
+/*
+ * decrease_reservation: machine frame numbers in, or a translated guest's own. Frame by frame, of
+ * large extents as well.
+ */
 static long reservation_remove(const struct reservation *r)
 {
-    u64 i, j, step = extents_per_step(r, RELEASE_PER_STEP), mfn;
+    u64 size = (u64)1 << r->order, begin = (r->start << r->order) + r->part, n, first = 0, frame;
+    bool own = r->d->physmap != NULL, ok = true;
+    u64 step = own ? PHYSMAP_BATCH : RELEASE_PER_STEP;
+    struct physmap_batch pb = {.d = r->d};
     struct memory_batch b;
 
     memory_batch_init(&b, r->d, 0);
-    for (i = r->start; i < r->nr; i++) {
-        if (i > r->start && (i - r->start) % step == 0) {
+    for (n = begin; n < r->nr << r->order; n++) {
+        if (n > begin && (n - begin) % step == 0) {
             memory_batch_commit(&b);
+            physmap_batch_commit(&pb);
             if (hypercall_preempt())
-                return reservation_continue(r, i);
+                return reservation_continue(r, n >> r->order, n % size);
         }
-        if (!GUESTMEM_IN(&mfn, r->list + i))
+        if ((n == begin || n % size == 0) && !GUESTMEM_IN(&first, r->list + (n >> r->order)))
             break;
-        for (j = 0; j < (u64)1 << r->order; j++)
-            if (!memory_release(&b, MFN(mfn + j)))
-                break;
-        if (j < (u64)1 << r->order) {
-            hypercall_refuse(0, "memory_op: decrease_reservation: frame %lx is not d%u's to give",
-                             mfn + j, r->d->id);
+        frame = first + n % size;
+        ok = own ? physmap_batch_remove(&pb, GFN(frame)) == 0 : memory_release(&b, MFN(frame));
+        if (!ok) {
+            hypercall_refuse(0, "memory_op: decrease_reservation: frame %#lx is not d%u's to give",
+                             frame, r->d->id);
             break;
         }
     }
     memory_batch_commit(&b);
-    return (long)i;
+    physmap_batch_commit(&pb);
+    return (long)(n >> r->order);
 }
 
-static long reservation_op(u32 op, u64 start, u64 arg)
+static long reservation_op(u32 op, u64 start, u64 part, u64 arg)
 {
     struct xen_memory_reservation req;
     struct reservation r = {.op = op, .arg = arg, .start = start};
@@ -160,6 +136,7 @@ static long reservation_op(u32 op, u64 start, u64 arg)
     r.list = req.extent_start.p;
     r.nr = req.nr_extents;
     r.order = req.extent_order;
+    r.part = part & (((u64)1 << r.order) - 1);
     r.addr_bits = XENMEMF_get_address_bits(req.mem_flags);
     if (r.addr_bits && r.addr_bits <= PAGE_SHIFT)
         return (long)start;
@@ -175,7 +152,7 @@ static long reservation_op(u32 op, u64 start, u64 arg)
     else if (op != XENMEM_decrease_reservation)
         rc = reservation_add(&r);
     else
-        rc = r.d->physmap != NULL ? reservation_remove_gfns(&r) : reservation_remove(&r);
+        rc = reservation_remove(&r);
     domain_put(r.d);
     return rc;
 }
@@ -307,14 +284,14 @@ static long simple_op(u32 op, u64 arg)
 long abi_memory_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
     u32 op = (u32)cmd & CMD_MASK;
-    u64 start = cmd >> CMD_BITS;
+    u64 start = cmd << (64 - PART_SHIFT) >> (64 - PART_SHIFT + CMD_BITS);
 
     (void)a3, (void)a4, (void)a5, (void)a6;
     switch (op) {
     case XENMEM_increase_reservation:
     case XENMEM_decrease_reservation:
     case XENMEM_populate_physmap:
-        return reservation_op(op, start, arg);
+        return reservation_op(op, start, cmd >> PART_SHIFT, arg);
     case XENMEM_current_reservation:
     case XENMEM_maximum_reservation:
     case XENMEM_maximum_gpfn:

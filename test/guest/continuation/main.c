@@ -7,6 +7,7 @@
 
 #define ROUNDS 60
 #define MANY   1500
+#define LARGE  2
 
 static uint64_t list[MANY], list2[MANY];
 static struct multicall_entry mc[MANY];
@@ -33,9 +34,10 @@ static bool tick(struct frame *f)
     return true;
 }
 
-static long memory_op(unsigned int cmd, uint64_t *extents, unsigned long nr)
+static long memory_op(unsigned int cmd, uint64_t *extents, unsigned long nr, unsigned int order)
 {
-    struct xen_memory_reservation r = {.nr_extents = nr, .domid = DOMID_SELF};
+    struct xen_memory_reservation r = {
+        .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF};
 
     set_xen_guest_handle(r.extent_start, extents);
     return hypercall2(__HYPERVISOR_memory_op, cmd, (uint64_t)&r);
@@ -48,16 +50,40 @@ static void reservations(void)
     for (i = 0; i < MANY; i++)
         list[i] = mfn_alloc();
     for (round = 0; round < ROUNDS; round++) {
-        if (memory_op(XENMEM_decrease_reservation, list, MANY) != MANY)
+        if (memory_op(XENMEM_decrease_reservation, list, MANY, 0) != MANY)
             wrong++;
         for (i = 0; i < MANY; i++)
             list[i] = 0x100000 + i;
-        if (memory_op(XENMEM_populate_physmap, list, MANY) != MANY)
+        if (memory_op(XENMEM_populate_physmap, list, MANY, 0) != MANY)
             wrong++;
         for (i = 0; i < MANY; i++)
             wrong += M2P[list[i]] != 0x100000 + i;
     }
     check_eq("reservations, wrong", wrong, 0);
+}
+
+/* Interrupted in the middle of an extent as well. */
+static void large_extents(void)
+{
+    unsigned int i, round, wrong = 0;
+
+    if (memory_op(XENMEM_decrease_reservation, list, MANY, 0) != MANY)
+        wrong++;
+    for (round = 0; round < ROUNDS && wrong == 0; round++) {
+        for (i = 0; i < LARGE; i++)
+            list2[i] = 0x300000 + i * 512;
+        if (memory_op(XENMEM_populate_physmap, list2, LARGE, 9) != LARGE)
+            wrong++;
+        for (i = 0; i < LARGE * 512 && wrong == 0; i++)
+            wrong += M2P[list2[i / 512] + i % 512] != 0x300000 + i;
+        if (memory_op(XENMEM_decrease_reservation, list2, LARGE, 9) != LARGE)
+            wrong++;
+    }
+    for (i = 0; i < MANY; i++)
+        list[i] = 0x100000 + i;
+    if (memory_op(XENMEM_populate_physmap, list, MANY, 0) != MANY)
+        wrong++;
+    check_eq("large extents, wrong", wrong, 0);
 }
 
 static void exchanges(void)
@@ -211,6 +237,7 @@ void test_main(const char *args)
     arm();
     before = event_count[0][timer_port];
     reservations();
+    large_extents();
     exchanges();
     multicalls();
     nested();
