@@ -49,7 +49,8 @@ $(GUEST_DIR)/%.elf: $(GUEST_DIR)/%/start.o $(GUEST_DIR)/%/main.o $(GUEST_LIB) \
 	    --build-id=none -T test/guest/lib/guest.lds -o $@ $(filter %.o,$^)
 
 # PVH kernels, test/guest/pvh_NAME: flat, inside the micro dom0 that builds their domain.
-PVH_LIB := $(patsubst %,$(GUEST_DIR)/pvh/%.o,entry pvh print probe event)
+PVH_BASE := $(patsubst %,$(GUEST_DIR)/pvh/%.o,entry pvh print probe event)
+PVH_LIB := $(PVH_BASE) $(GUEST_DIR)/pvh/box.o
 PVH_DEFS := '-DHYPERCALL_INSN="call pvh_hypercall"' -Itest/guest/pvh
 
 # bench/pvhlinux.c: a micro dom0 that boots Linux.
@@ -92,11 +93,24 @@ $(GUEST_DIR)/%/main.o: test/linux/guest/%.c mk/guest.mk
 	@mkdir -p $(@D)
 	@$(GUEST_CC) $(GUEST_CFLAGS) -MMD -MP -c -o $@ $<
 
+# The same for PVH: NAME_pvh.elf is of NAME_pvh.c if there is one, else of NAME.c.
+PVH_FRONT := $(PVH_BASE) $(GUEST_DIR)/pvh/tools.o $(GUEST_DIR)/pvh/front.o
+$(GUEST_DIR)/%_pvh/main.o: test/linux/*.job/%_pvh.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) $(PVH_DEFS) -MMD -MP -c -o $@ $(filter %.c,$^)
+$(GUEST_DIR)/%_pvh/main.o: test/linux/*.job/%.c mk/guest.mk
+	@mkdir -p $(@D)
+	@$(GUEST_CC) $(GUEST_CFLAGS) $(PVH_DEFS) -MMD -MP -c -o $@ $(filter %.c,$^)
+$(GUEST_DIR)/%_pvh.elf: $(GUEST_DIR)/%_pvh/main.o $(PVH_FRONT) test/guest/pvh/pvh.lds
+	@echo "  GUEST   $@"
+	@ld -nostdlib -static -no-pie -z noexecstack --no-warn-rwx-segments --build-id=none \
+	    -T test/guest/pvh/pvh.lds -o $@ $(filter %.o,$^)
+
 GUEST_MADE := $(GUESTS:%=$(GUEST_DIR)/%) $(GUEST_DIR)/pvh_exits $(GUEST_DIR)/pvhlinux
-.SECONDARY: $(GUEST_LIB) $(PVH_LIB) $(GUEST_MADE:%=%/start.o) $(GUEST_MADE:%=%/main.o) \
-    $(GUEST_MADE:%=%/kernel.o) $(GUEST_MADE:%=%/kernel.bin)
--include $(GUEST_LIB:.o=.d) $(PVH_LIB:.o=.d) $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.d) \
-    $(GUESTS:%=$(GUEST_DIR)/%/main.d)
+.SECONDARY: $(GUEST_LIB) $(PVH_LIB) $(PVH_FRONT) $(GUEST_MADE:%=%/start.o) \
+    $(GUEST_MADE:%=%/main.o) $(GUEST_MADE:%=%/kernel.o) $(GUEST_MADE:%=%/kernel.bin)
+-include $(GUEST_LIB:.o=.d) $(PVH_LIB:.o=.d) $(PVH_FRONT:.o=.d) \
+    $(PVH_GUESTS:%=$(GUEST_DIR)/%/kernel.d) $(GUESTS:%=$(GUEST_DIR)/%/main.d)
 
 GUEST_ENV = $(foreach k,HV CPU MACH SMP MEM HVOPT ACCEL TIMEOUT_SCALE,$(if $($(k)),$(k)='$($(k))'))
 guest-test: guests

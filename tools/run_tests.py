@@ -72,8 +72,8 @@ STEPS = [
     ("pvh-io", "make linux JOBS='guestdisk:pvh guestnet:pvh'", 4800, True),
     ("pvh-churn", "make linux JOBS=xlchurn:pvh XLCHURN_ROUNDS=100", 5400, True),
     ("guest-io-long", "make linux JOBS='guestdisk guestnet'", 4800, True),
-    ("fairness", "make linux JOBS=fairness", 2400, True),
-    ("neighbours", "make linux JOBS=neighbours", 1500, True),
+    ("fairness", "make linux ALL=1 JOBS=fairness", 7200, True),
+    ("neighbours", "make linux ALL=1 JOBS=neighbours", 4800, True),
     ("time-long", "make linux JOBS=time TIME_SECONDS=120", 600, True),
 ]
 

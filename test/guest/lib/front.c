@@ -26,12 +26,6 @@ static struct xenstore_domain_interface *store(void)
     return mfn_va(start_info->store_mfn);
 }
 
-static void block(void)
-{
-    sched_op(SCHEDOP_block, NULL);
-    event_disable();
-}
-
 void timer_init(void)
 {
     evtchn_virq(VIRQ_TIMER, 0);
@@ -40,7 +34,7 @@ void timer_init(void)
 void block_until(uint64_t t)
 {
     hypercall1(__HYPERVISOR_set_timer_op, t);
-    block();
+    event_block();
 }
 
 static void send(const void *data, uint32_t len)
@@ -51,7 +45,7 @@ static void send(const void *data, uint32_t len)
     for (i = 0; i < len; i++) {
         while (s->req_prod - *(volatile uint32_t *)&s->req_cons == XENSTORE_RING_SIZE) {
             evtchn_send(start_info->store_evtchn);
-            block();
+            event_block();
         }
         s->req[MASK_XENSTORE_IDX(s->req_prod)] = ((const char *)data)[i];
         __atomic_store_n(&s->req_prod, s->req_prod + 1, __ATOMIC_SEQ_CST);
@@ -66,7 +60,7 @@ static void receive(void *data, uint32_t len)
 
     for (i = 0; i < len; i++) {
         while (s->rsp_cons == __atomic_load_n(&s->rsp_prod, __ATOMIC_SEQ_CST))
-            block();
+            event_block();
         if (data != NULL)
             ((char *)data)[i] = s->rsp[MASK_XENSTORE_IDX(s->rsp_cons)];
         __atomic_store_n(&s->rsp_cons, s->rsp_cons + 1, __ATOMIC_SEQ_CST);

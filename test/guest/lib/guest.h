@@ -307,6 +307,8 @@ void evtchn_mask(uint32_t port, bool masked);
 /* Unmask / mask upcalls of vCPU 0, delivering what is pending. */
 void event_enable(void);
 void event_disable(void);
+/* Blocks until an event is there, takes it, and has them masked again. */
+void event_block(void);
 /* Wait (blocking) until event_count[0][port] reaches n or ms passed. */
 bool event_wait(uint32_t port, uint32_t n, unsigned int ms);
 

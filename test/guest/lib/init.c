@@ -22,6 +22,12 @@ void power_off(void)
         sched_op(SCHEDOP_shutdown, &arg);
 }
 
+void event_block(void)
+{
+    sched_op(SCHEDOP_block, NULL);
+    event_disable();
+}
+
 /* What follows the file name on the command line. */
 static const char *arguments(void)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A PVH test kernel's machine: descriptor tables, traps, text and requests to dom0, its APIC. */
+/* A PVH test kernel's machine: descriptor tables, traps, its APIC. */
 #include "pvh.h"
 
 #define APIC_VA  0xfee00000ul
@@ -44,41 +44,12 @@ void pvh_trap(struct frame *f);
 void frame_enter(struct frame *f, uint64_t *save_sp);
 void frame_leave(uint64_t sp) __attribute__((noreturn));
 
-/* ---- Text, requests, the end ---- */
-
-void console_write(const char *s)
-{
-    for (; *s != '\0'; s++) {
-        while (BOX->head - BOX->tail >= sizeof(BOX->text))
-            sched_op(SCHEDOP_yield, NULL);
-        BOX->text[BOX->head % sizeof(BOX->text)] = *s;
-        barrier();
-        BOX->head++;
-    }
-}
-
 void power_off(void)
 {
     struct sched_shutdown arg = {.reason = SHUTDOWN_poweroff};
 
     for (;;)
         sched_op(SCHEDOP_shutdown, &arg);
-}
-
-void pvh_round(const char *name, bool last)
-{
-    memcpy(BOX->name, name, strlen(name) + 1);
-    BOX->again = !last;
-}
-
-int64_t pvh_ask(uint32_t ask, uint32_t arg)
-{
-    BOX->arg = arg;
-    barrier();
-    BOX->ask = ask;
-    while (BOX->ask != PVH_ASK_NONE)
-        sched_op(SCHEDOP_yield, NULL);
-    return BOX->result;
 }
 
 /* ---- Traps ---- */
@@ -273,6 +244,6 @@ void __attribute__((weak)) pvh_ap_main(void)
 void pvh_main(void)
 {
     tables_init();
-    test_main(BOX->args);
+    test_main(pvh_args());
     power_off();
 }

@@ -42,6 +42,8 @@ enum {
 enum pvh_mode { KERNEL64, USER64, KERNEL32, USER32, KERNEL16 };
 extern const char *const pvh_mode_name[5];
 
+/* What the kernel was told: box.c in a test, tools.c in a guest for `xl create`. */
+const char *pvh_args(void);
 /* This domain's round, its name for the record of how it ends, and whether another follows. */
 void pvh_round(const char *name, bool last);
 /* A request to dom0 (box.h); its result. */

@@ -11,7 +11,7 @@ guest dodger dodge 10000
 guest waker wake 100 20000
 echo "FAIR guests are there"
 
-phase alone 5 s1
+for name in s1 s2; do phase alone 5 $name; done
 run xl sched-credit2 -d s1 -w 128
 run xl sched-credit2 -d s2 -w 256
 run xl sched-credit -d s3 -w 512

@@ -6,10 +6,9 @@
 seconds=$(cat seconds)
 free_mem() { xl info | awk '/^free_memory/{print $3}'; }
 log_lines() { xl dmesg | grep -c '^(XEN)'; }
-tables() { # WHEN: page tables of all guests, which tell how many processes there are
+audit() { # WHEN
     xl debug-keys p
-    xl dmesg | sed -n 's/.*audit: .* \([0-9]*\) tables .* \([0-9]*\) errors/\1 \2 errors/p' |
-        tail -n 1 | sed "s/^/NEIGH tables $1 /"
+    xl dmesg | sed -n 's/.*\(audit: .* errors\)/\1/p' | tail -n 1 | sed "s/^/NEIGH $1 /"
 }
 
 mkdir -p /run/bomb/bin
@@ -17,15 +16,16 @@ cp /bin/busybox /run/bomb/bin/
 cp bomb-init /run/bomb/init
 chmod 755 /run/bomb/init
 (cd /run/bomb && find . | busybox cpio -o -H newc | gzip -1) >/run/bomb.gz 2>/dev/null
-printf 'name = "bomb"\nkernel = "%s/vmlinuz"\nramdisk = "/run/bomb.gz"\nmemory = 256\n' \
-    "$PWD" >/run/bomb.cfg # its kernel says nothing, or killing processes would be all it did
-echo 'extra = "console=hvc0 loglevel=0"' >>/run/bomb.cfg
+printf 'name = "bomb"\ntype = "%s"\nkernel = "%s/vmlinuz"\nramdisk = "/run/bomb.gz"\n' \
+    "$(kind_of bomb)" "$PWD" >/run/bomb.cfg
+# Its kernel says nothing, or killing processes would be all it did.
+printf 'memory = 256\nextra = "console=hvc0 loglevel=0"\n' >>/run/bomb.cfg
 
 echo "NEIGH free before $(free_mem)"
 run xl sched-credit2 -d Domain-0 -w 16384 # for the commands between
 guest s1 spin
 guest waker wake 100 20000
-ELF=pest.elf guest pest
+ELF=pest guest pest
 create bomb
 phase alone 5 s1
 run xl unpause bomb
@@ -36,12 +36,13 @@ until grep -q 'BOMB up' /run/bomb.log; do
     sleep 0.2
 done
 run xl pause bomb
-tables before
 echo "NEIGH log lines before $(log_lines)"
 phase neighbours $seconds s1 waker pest bomb
 echo "NEIGH log lines after $(log_lines) at $(uptime)"
-tables during
-grep PEST /run/pest.log | tail -n 1 | tr '\r' ' '
+audit during
+for name in pest bomb; do
+    grep 'PEST r.*;\|BOMB process .*;' /run/$name.log | tail -n 1 | tr '\r' ' '
+done
 # In the middle of it dom0's own refusals have a reason.
 for name in pest bomb; do run xl unpause $name; done
 sleep 2

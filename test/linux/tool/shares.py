@@ -9,8 +9,14 @@ LATE = ["< 50 us", "< 100 us", "< 200 us", "< 500 us", "< 1 ms", "< 2 ms", "< 5 
 LATE_ENOUGH = 5  # those from here on took over 1 ms
 
 
-def prepare(ctx, seconds):
-    ctx.guest("load")
+def prepare(ctx, seconds, pvh=(), guests=("load",)):
+    """pvh: names of those that are PVH guests; guests: the programs, of both kinds."""
+    for name in guests:
+        ctx.guest(name)
+        if pvh:
+            ctx.guest(name + "_pvh")
+    with open(os.path.join(ctx.stage, "pvh"), "w", encoding="ascii") as file:
+        file.write(" ".join(pvh) + "\n")
     shutil.copy(os.path.join(os.path.dirname(__file__), "shares.sh"), ctx.stage)
     with open(os.path.join(ctx.stage, "seconds"), "w", encoding="ascii") as file:
         file.write(f"{seconds}\n")

@@ -10,10 +10,18 @@ fail() {
 run() {
     timeout 120 "$@" >/run/out 2>&1 || { cat /run/out; fail "$*"; }
 }
-guest() { # NAME ARGS...: created paused, its console kept. ELF: another than load.elf
-    name=$1
-    printf 'name = "%s"\nkernel = "%s/%s"\nextra = "%s"\nmemory = 16\n' \
-        "$name" "$PWD" "${ELF:-load.elf}" "$*" >/run/$name.cfg
+kind_of() { # NAME: pv, but for those that job.py lists
+    case " $(cat pvh) " in
+    *" $1 "*) echo pvh ;;
+    *) echo pv ;;
+    esac
+}
+guest() { # NAME ARGS...: created paused, its console kept. ELF: another than load
+    name=$1 kind=$(kind_of $1)
+    elf=${ELF:-load}
+    [ $kind = pv ] || elf=${elf}_pvh
+    printf 'name = "%s"\ntype = "%s"\nkernel = "%s/%s.elf"\nextra = "%s"\nmemory = 16\n' \
+        "$name" $kind "$PWD" $elf "$*" >/run/$name.cfg
     create $name
 }
 create() { # NAME: from /run/NAME.cfg
