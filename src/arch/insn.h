@@ -209,6 +209,61 @@ static inline void insn_raise_mc(void)
     __asm__ __volatile__("int $18");
 }
 
+/* An NMI that ended a guest's run; its handler's iret ends the blocking. */
+static inline void insn_raise_nmi(void)
+{
+    __asm__ __volatile__("int $2");
+}
+
+/* VMX (SDM vol. 3, chapter 31). False: refused. */
+static inline bool insn_vmxon(u64 region)
+{
+    bool bad;
+
+    __asm__ __volatile__("vmxon %1" : "=@ccbe"(bad) : "m"(region) : "memory");
+    return !bad;
+}
+
+static inline void insn_vmclear(u64 vmcs)
+{
+    __asm__ __volatile__("vmclear %0" ::"m"(vmcs) : "memory", "cc");
+}
+
+static inline void insn_vmptrld(u64 vmcs)
+{
+    __asm__ __volatile__("vmptrld %0" ::"m"(vmcs) : "memory", "cc");
+}
+
+static ALWAYS_INLINE u64 insn_vmread(u64 field)
+{
+    u64 val;
+
+    __asm__ __volatile__("vmread %1, %0" : "=r"(val) : "r"(field) : "cc");
+    return val;
+}
+
+static ALWAYS_INLINE bool insn_vmwrite(u64 field, u64 val)
+{
+    bool bad;
+
+    __asm__ __volatile__("vmwrite %1, %2" : "=@ccbe"(bad) : "r"(val), "r"(field) : "memory");
+    return !bad;
+}
+
+static inline void insn_invept(u64 type, u64 eptp)
+{
+    const u64 d[2] = {eptp, 0};
+
+    __asm__ __volatile__("invept %0, %1" ::"m"(d), "r"(type) : "memory", "cc");
+}
+
+static inline void insn_invvpid(u64 type)
+{
+    const u64 d[2] = {0, 0};
+
+    __asm__ __volatile__("invvpid %0, %1" ::"m"(d), "r"(type) : "memory", "cc");
+}
+
 /* Loads the GDT register: linear base, offset of the last byte. */
 static inline void insn_lgdt(u64 base, u16 limit)
 {

@@ -69,38 +69,6 @@ static const u32 free_msrs[] = {
     MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR,         MSR_LSTAR,
     MSR_CSTAR,   MSR_SFMASK,  MSR_SYSENTER_CS,    MSR_SYSENTER_ESP, MSR_SYSENTER_EIP};
 
-static bool vmxon(maddr_t region)
-{
-    bool bad;
-
-    __asm__ __volatile__("vmxon %1" : "=@ccbe"(bad) : "m"(region) : "memory");
-    return !bad;
-}
-
-static void vmclear(maddr_t vmcs)
-{
-    __asm__ __volatile__("vmclear %0" ::"m"(vmcs) : "memory", "cc");
-}
-
-static void vmptrld(maddr_t vmcs)
-{
-    __asm__ __volatile__("vmptrld %0" ::"m"(vmcs) : "memory", "cc");
-}
-
-static void invept(u64 type, u64 eptp)
-{
-    const u64 d[2] = {eptp, 0};
-
-    __asm__ __volatile__("invept %0, %1" ::"m"(d), "r"(type) : "memory", "cc");
-}
-
-static void invvpid_all(void)
-{
-    const u64 d[2] = {0, 0};
-
-    __asm__ __volatile__("invvpid %0, %1" ::"m"(d), "r"(INV_ALL) : "memory", "cc");
-}
-
 /* Controls: low half of the MSR: must be 1, high half: may be 1 (SDM vol. 3, A.3). */
 static bool choose(const char *what, u32 msr, u32 must, u32 may, u32 *out)
 {
@@ -199,7 +167,7 @@ static void cpu_enable(void *arg)
     }
     insn_write_cr4(insn_read_cr4() | CR4_VMXE);
     vmx_cpu[cpu].vpid_next = vmx_cpu[cpu].generation = 1;
-    if (!vmxon(vmx_cpu[cpu].vmxon))
+    if (!insn_vmxon(vmx_cpu[cpu].vmxon))
         atomic_add_return(&failed, 1u);
 }
 
@@ -234,13 +202,13 @@ static void vpid_renew(struct vcpu *v)
 
     v->hvm->epoch = READ_ONCE(v->domain->hvm->epoch);
     x->vpid_cpu = cpu;
-    invept(INV_ONE, x->eptp);
+    insn_invept(INV_ONE, x->eptp);
     if (!(caps.secondary & VMX2_VPID))
         return;
     if (vmx_cpu[cpu].vpid_next >= VPIDS) {
         vmx_cpu[cpu].vpid_next = 1;
         vmx_cpu[cpu].generation++;
-        invvpid_all();
+        insn_invvpid(INV_ALL);
     }
     vmx_write(VMCS_VPID, vmx_cpu[cpu].vpid_next++);
     x->vpid_generation = vmx_cpu[cpu].generation;
@@ -313,7 +281,7 @@ static bool look_begin(const struct vcpu *v)
         return true;
     if (READ_ONCE(x->loaded) != 0)
         return false;
-    vmptrld(x->vmcs);
+    insn_vmptrld(x->vmcs);
     return true;
 }
 
@@ -324,9 +292,9 @@ static void look_end(const struct vcpu *v)
 
     if (x->loaded != 0)
         return;
-    vmclear(x->vmcs);
+    insn_vmclear(x->vmcs);
     if (own != NULL)
-        vmptrld(own->hvm->vmx->vmcs);
+        insn_vmptrld(own->hvm->vmx->vmcs);
 }
 
 static void write_fixed(const struct vcpu *v)
@@ -382,7 +350,7 @@ static int vmx_vcpu_init(struct vcpu *v)
     x->eptp = mfn_to_maddr(v->domain->physmap->p2m.root) | EPTP_WB_WALK4;
     x->primary = caps.primary;
     x->vpid_cpu = ~0u;
-    vmclear(x->vmcs);
+    insn_vmclear(x->vmcs);
     if (look_begin(v)) {
         write_fixed(v);
         look_end(v);
@@ -416,7 +384,7 @@ static void vmx_switch_in(struct vcpu *v)
     struct vmx_vcpu *x = v->hvm->vmx;
     u32 cpu = cpu_id();
 
-    vmptrld(x->vmcs);
+    insn_vmptrld(x->vmcs);
     vmx_cpu[cpu].loaded = v;
     WRITE_ONCE(x->loaded, cpu + 1);
     x->launched = false;
@@ -447,7 +415,7 @@ static void vmx_switch_out(struct vcpu *v)
         store_dr(v);
     save_msrs(x);
     cpu_load_syscall();
-    vmclear(x->vmcs);
+    insn_vmclear(x->vmcs);
     vmx_cpu[cpu_id()].loaded = NULL;
     WRITE_ONCE(x->loaded, 0u);
 }

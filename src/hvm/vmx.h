@@ -6,6 +6,7 @@
 #ifndef HVM_VMX_H
 #define HVM_VMX_H
 
+#include "arch/insn.h"
 #include "hvm/hvm.h"
 
 /* Field encodings (SDM vol. 3, appendix B). */
@@ -159,20 +160,17 @@ struct vmx_vcpu {
     u32 vpid_cpu, vpid_generation;
 };
 
+/* Of the structure that is loaded on this CPU. */
 static ALWAYS_INLINE u64 vmx_read(u32 field)
 {
-    u64 val;
-
-    __asm__ __volatile__("vmread %1, %0" : "=r"(val) : "r"((u64)field) : "cc");
-    return val;
+    return insn_vmread(field);
 }
 
 static ALWAYS_INLINE void vmx_write(u32 field, u64 val)
 {
-    bool bad;
+    bool ok = insn_vmwrite(field, val);
 
-    __asm__ __volatile__("vmwrite %1, %2" : "=@ccbe"(bad) : "r"(val), "r"((u64)field) : "memory");
-    ASSERT(!bad);
+    ASSERT(ok);
 }
 
 /* vmx_entry.S */

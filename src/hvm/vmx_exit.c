@@ -88,7 +88,7 @@ static void exit_exception(struct vcpu *v, struct cpu_regs *regs)
 
     (void)regs;
     if ((event >> 8 & 7) == HVM_EVENT_NMI)
-        __asm__ __volatile__("int $2"); /* its handler's iret ends the blocking */
+        insn_raise_nmi(); /* its handler's iret ends the blocking */
     else if (vector == TRAP_MC)
         hvm_exit_machine_check();
     else if (vector == TRAP_DB)
