@@ -3,21 +3,22 @@
 # docs/TESTING.md, "The hypervisor as a program". Included by the top Makefile.
 #
 #   fuzz-hv        FUZZ_SECONDS of it, from the corpus in the tree; part of `make fuzz`
-#   fuzz-hvm       the same with hardware-assisted guests (HVFUZZ_HVM=1)
-#   hvfuzz-replay  performs each input of the corpus once; INPUT=file: that one, in words; HVM=1:
-#                  with hardware-assisted guests
+#   fuzz-hvm       the same with hardware-assisted guests, half of the time by SVM, half by VMX
+#   hvfuzz-replay  performs each input of the corpus once; INPUT=file: that one, in words
+#   HVM=1, HVM=vmx, HVM=vmx0: with hardware-assisted guests, by SVM, VMX, VMX without VPID
 #   hvfuzz-merge   what build/ has found and the tree has not, minimised, into the tree's corpus
 
 HV_DIR := $(HOST_DIR)/hv
 HV_BIN := $(HV_DIR)/hv_fuzz
-HV_CORPUS := test/hvfuzz/corpus$(if $(HVM),_hvm)
-HV_FOUND := $(HV_DIR)/corpus$(if $(HVM),_hvm)
-HV_ENV := $(if $(HVM),HVFUZZ_HVM=1)
+HV_KIND := $(if $(filter vmx%,$(HVM)),_vmx,$(if $(HVM),_hvm))
+HV_CORPUS := test/hvfuzz/corpus$(HV_KIND)
+HV_FOUND := $(HV_DIR)/corpus$(HV_KIND)
+HV_ENV := $(if $(HVM),HVFUZZ_HVM=$(HVM))
 
 # Not the machine's part: its processors, consoles, decoders, and the end of the machine.
 HV_WITHOUT := src/core/panic.c src/core/port.c src/core/symbols.c src/core/console.c \
               src/core/console_key.c src/core/domain_power.c src/pv/offsets.c \
-              src/hvm/vmx.c src/hvm/vmx_exit.c $(wildcard src/pure/unpack*.c)
+              $(wildcard src/pure/unpack*.c)
 HV_SRCS := $(filter-out $(HV_WITHOUT),$(wildcard src/base/*.c src/pure/*.c src/core/*.c src/pv/*.c \
            src/hvm/*.c src/abi/*.c)) src/arch/smp.c
 # Between the markers: what a run may change (test/hvfuzz/machine.c).
@@ -55,7 +56,8 @@ $(HV_BIN): $(HV_OBJS) $(HV_OWN)
 HV_FLAGS := -max_len=1024 -timeout=20 -rss_limit_mb=2048 -verbosity=0
 
 fuzz-hvm:
-	@$(MAKE) --no-print-directory fuzz-hv HVM=1
+	@$(MAKE) --no-print-directory fuzz-hv HVM=1 FUZZ_SECONDS=$$(($(FUZZ_SECONDS) / 2))
+	@$(MAKE) --no-print-directory fuzz-hv HVM=vmx FUZZ_SECONDS=$$(($(FUZZ_SECONDS) / 2))
 
 .PHONY: fuzz-hv fuzz-hvm hvfuzz-replay hvfuzz-merge
 fuzz-hv: $(HV_BIN)
@@ -64,7 +66,7 @@ fuzz-hv: $(HV_BIN)
 	    -artifact_prefix=$(HV_DIR)/ $(FUZZ_ARGS) $(HV_FOUND) $(HV_CORPUS) \
 	    >$(HV_FOUND).log 2>&1 || \
 	    { grep -v '^INFO' $(HV_FOUND).log | tail -n 150; echo "hv_fuzz: FAILED"; exit 1; }
-	@echo "hv_fuzz$(if $(HVM), with HVM): $(FUZZ_SECONDS) s, nothing found"
+	@echo "hv_fuzz$(if $(HVM), with HVM by $(if $(filter vmx%,$(HVM)),VMX,SVM)): $(FUZZ_SECONDS) s, nothing found"
 
 fuzz: fuzz-hv
 

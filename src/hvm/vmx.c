@@ -48,7 +48,6 @@
 #define CR0_NW      (1ul << 29)
 #define CR0_CD      (1ul << 30)
 #define RFLAGS_ONES 2ul
-#define VPIDS       0x10000u
 
 /* Machine-wide, decided at boot. */
 static struct {
@@ -205,7 +204,7 @@ static void vpid_renew(struct vcpu *v)
     insn_invept(INV_ONE, x->eptp);
     if (!(caps.secondary & VMX2_VPID))
         return;
-    if (vmx_cpu[cpu].vpid_next >= VPIDS) {
+    if (vmx_cpu[cpu].vpid_next >= VMX_VPIDS) {
         vmx_cpu[cpu].vpid_next = 1;
         vmx_cpu[cpu].generation++;
         insn_invvpid(INV_ALL);
@@ -297,10 +296,20 @@ static void look_end(const struct vcpu *v)
         insn_vmptrld(own->hvm->vmx->vmcs);
 }
 
+/*
+ * Zeros that matter, whatever a new structure has (SDM vol. 3, 25.11.3): DEBUGCTL, masks of page
+ * faults, counts of CR3 targets and MSRs, activity; the host's ES DS FS GS, their bases, SYSENTER.
+ */
+static const u16 zeros[] = {0x2802, 0x4006, 0x4008, 0x400a, 0x400e, 0x4010, 0x4014, 0x4826, 0x0c00,
+                            0x0c06, 0x0c08, 0x0c0a, 0x4c00, 0x6c06, 0x6c08, 0x6c10, 0x6c12};
+
 static void write_fixed(const struct vcpu *v)
 {
     const struct vmx_vcpu *x = v->hvm->vmx;
+    u32 i;
 
+    for (i = 0; i < ARRAY_SIZE(zeros); i++)
+        vmx_write(zeros[i], 0);
     vmx_write(VMCS_PIN, caps.pin);
     vmx_write(VMCS_PRIMARY, x->primary);
     vmx_write(VMCS_SECONDARY, caps.secondary);
@@ -597,6 +606,8 @@ static void vmx_queue_event(struct vcpu *v, u32 type, u32 vector, u64 error)
     struct vmx_vcpu *x = v->hvm->vmx;
 
     x->event = hvm_event(v, x->event, type, vector, error);
+    if (x->event & HVM_EVENT_EV && !(vmx_read(VMCS_GUEST_CR0) & CR0_PE))
+        x->event &= 0xffffffff & ~HVM_EVENT_EV; /* real mode has none (SDM vol. 3, 27.2.1.3) */
 }
 
 static bool vmx_queue_nmi(struct vcpu *v)

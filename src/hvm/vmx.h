@@ -147,6 +147,8 @@ enum vmx_exit_reason {
 };
 #define VMX_EXIT_FAILED_ENTRY (1u << 31)
 
+#define VMX_VPIDS 0x10000u
+
 struct vmx_vcpu {
     maddr_t vmcs;
     u64 eptp;

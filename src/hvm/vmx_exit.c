@@ -13,16 +13,25 @@
 #define CR0_NW (1ul << 29)
 #define CR0_CD (1ul << 30)
 
+#define PDPTE_RESERVED 0x1e6ul
+
+#define EVENT_INT1 5u /* type of an exit's event */
+#define TSS16_BUSY 3u
+
 /* Exit qualification of a nested-paging violation. */
 #define EPT_WRITE       (1ul << 1)
 #define EPT_LINEAR      (1ul << 7)
 #define EPT_TRANSLATION (1ul << 8) /* clear: the guest's tables were being read */
 #define EPT_NMI_UNBLOCK (1ul << 12)
 
+static bool is_code64(void)
+{
+    return vmx_read(VMCS_GUEST_AR + 2) & HVM_ATTR_L << 4; /* CS */
+}
+
 static bool in_long_mode(void)
 {
-    return vmx_read(VMCS_GUEST_EFER) & EFER_LMA && vmx_read(VMCS_GUEST_AR + 2) & HVM_ATTR_L
-                                                                                     << 4; /* CS */
+    return vmx_read(VMCS_GUEST_EFER) & EFER_LMA && is_code64();
 }
 
 static bool in_user_mode(void)
@@ -30,14 +39,20 @@ static bool in_user_mode(void)
     return (vmx_read(VMCS_GUEST_AR + 4) >> 5 & 3) == 3; /* SS */
 }
 
-/* The instruction is done. */
-static void step_over(struct vcpu *v, u64 len)
+/* On by len bytes, and out of the shadow of STI and MOV SS. */
+static void advance(u64 len)
 {
     u64 rip = vmx_read(VMCS_GUEST_RIP) + len, shadow = vmx_read(VMCS_GUEST_SHADOW);
 
     vmx_write(VMCS_GUEST_RIP, in_long_mode() ? rip : (u32)rip);
     if (shadow & VMX_SHADOW_STI_SS)
         vmx_write(VMCS_GUEST_SHADOW, shadow & ~(u64)VMX_SHADOW_STI_SS);
+}
+
+/* The instruction is done. */
+static void step_over(struct vcpu *v, u64 len)
+{
+    advance(len);
     if (unlikely(vmx_read(VMCS_GUEST_RFLAGS) & RFLAGS_TF)) {
         vmx_add_dr6(v, DR6_BS);
         hvm_intr_fault(v, TRAP_DB, HVM_NO_ERROR);
@@ -72,10 +87,12 @@ static void resume(struct vcpu *v, struct cpu_regs *regs)
     (void)v, (void)regs;
 }
 
-static void exit_debug(struct vcpu *v)
+static void exit_debug(struct vcpu *v, u32 type)
 {
     u64 why = vmx_read(VMCS_QUALIFICATION);
 
+    /* INT1 is done. No entry with TF in a shadow of STI (SDM vol. 3, 27.3.1.5). */
+    advance(type == EVENT_INT1 ? vmx_read(VMCS_INSN_LEN) : 0);
     vmx_add_dr6(v, why & (DR6_BS | DR6_BD | 0xf));
     if (why & DR6_BD)
         vmx_write(VMCS_GUEST_DR7, vmx_read(VMCS_GUEST_DR7) & ~DR7_GD);
@@ -92,7 +109,7 @@ static void exit_exception(struct vcpu *v, struct cpu_regs *regs)
     else if (vector == TRAP_MC)
         hvm_exit_machine_check();
     else if (vector == TRAP_DB)
-        exit_debug(v);
+        exit_debug(v, event >> 8 & 7);
     else
         hvm_intr_fault(v, vector, event & HVM_EVENT_EV ? vmx_read(VMCS_EXIT_ERROR) : HVM_NO_ERROR);
 }
@@ -182,16 +199,22 @@ static void exit_dr(struct vcpu *v, struct cpu_regs *regs)
     vmx_load_dr(v);
 }
 
-/* PAE paging outside long mode: the four top entries are in the processor (SDM vol. 3, 4.4.1). */
-static bool load_pdptes(struct vcpu *v, u64 cr0, u64 cr4)
+/*
+ * PAE paging outside long mode: the four top entries are in the processor (SDM vol. 3, 4.4.1).
+ * False: #GP, nothing has changed.
+ */
+static bool load_pdptes(struct vcpu *v, u64 cr0, u64 cr4, u64 efer)
 {
     u64 e[4], at = vmx_read(VMCS_GUEST_CR3) & 0xffffffe0ul;
     u32 i;
 
-    if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || vmx_read(VMCS_GUEST_EFER) & EFER_LMA)
+    if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || efer & EFER_LMA)
         return true;
     if (!hvm_mem_phys(v->domain, at, e, sizeof(e), false))
         return false;
+    for (i = 0; i < 4; i++)
+        if (e[i] & 1 && (e[i] & PDPTE_RESERVED || e[i] >> cpu_features.phys_bits))
+            return false;
     for (i = 0; i < 4; i++)
         vmx_write(VMCS_GUEST_PDPTE + i * 2, e[i]);
     return true;
@@ -206,29 +229,33 @@ static bool write_cr0(struct vcpu *v, u64 val)
     if (val >> 32 || (paging && !(val & CR0_PE)) || (val & CR0_NW && !(val & CR0_CD)))
         return false;
     if (paging && !was_paging && efer & EFER_LME) {
-        if (!(cr4 & CR4_PAE))
+        /* Not with code of 64 bits, nor with a task of 16 (SDM vol. 3, 10.8.5). */
+        if (!(cr4 & CR4_PAE) || is_code64() || (vmx_read(VMCS_GUEST_AR + 14) & 15) == TSS16_BUSY)
             return false;
-        vmx_put_efer(efer | EFER_LMA);
+        efer |= EFER_LMA;
     } else if (!paging && was_paging && efer & EFER_LMA) {
-        if (cr4 & CR4_PCIDE || in_long_mode())
+        if (cr4 & CR4_PCIDE || is_code64())
             return false;
-        vmx_put_efer(efer & ~EFER_LMA);
+        efer &= ~EFER_LMA;
     }
+    if (!load_pdptes(v, val, cr4, efer))
+        return false;
     if ((val ^ old) & (CR0_PG | CR0_WP))
         v->hvm->epoch--;
+    vmx_put_efer(efer);
     vmx_put_cr0(val);
-    return load_pdptes(v, val, cr4);
+    return true;
 }
 
 static bool write_cr4(struct vcpu *v, u64 val, bool *faulted)
 {
-    u64 cr3 = vmx_read(VMCS_GUEST_CR3);
+    u64 cr3 = vmx_read(VMCS_GUEST_CR3), efer = vmx_read(VMCS_GUEST_EFER);
 
-    *faulted = !hvm_exit_cr4(v, val, vmx_get_cr4(), cr3, vmx_read(VMCS_GUEST_EFER));
-    if (*faulted)
+    *faulted = !hvm_exit_cr4(v, val, vmx_get_cr4(), cr3, efer);
+    if (*faulted || !load_pdptes(v, vmx_get_cr0(), val, efer))
         return false;
     vmx_put_cr4(val);
-    return load_pdptes(v, vmx_get_cr0(), val);
+    return true;
 }
 
 /* Exit qualification: register, direction (0 to it, 1 from it), general register. */

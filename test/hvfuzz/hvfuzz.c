@@ -5,7 +5,8 @@
  * left in the middle. After each record the audits; at the end every domain is destroyed, and
  * everything must be as it was before the first.
  *
- *   HVFUZZ_HVM=1       domains 1 and 2 are hardware-assisted
+ *   HVFUZZ_HVM=1       domains 1 and 2 are hardware-assisted, by SVM
+ *   HVFUZZ_HVM=vmx     ... by VMX; vmx0: by one without VPID
  *   HVFUZZ_VERBOSE=1   prints each record as it is performed, and the hypervisor's log
  */
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "hvmguest.h"
 #include "machine.h"
 #include "ops.h"
+#include "vmxhw.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const u8 *data, size_t n);
@@ -36,9 +38,13 @@ static void act(void *arg)
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
+    const char *how = getenv("HVFUZZ_HVM");
+
     (void)argc, (void)argv;
     machine_verbose = getenv("HVFUZZ_VERBOSE") != NULL;
-    hvmguest_on = getenv("HVFUZZ_HVM") != NULL;
+    hvmguest_on = how != NULL;
+    hvmguest_vmx = how != NULL && !strncmp(how, "vmx", 3);
+    vmxhw_init(how == NULL || strcmp(how, "vmx0") != 0);
     machine_boot();
     guest_boot();
     machine_freeze();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What does the processor do with a hardware-assisted guest? The hypervisor's SVM part is the real
- * one; its control blocks are in this machine's RAM. VMRUN is here: it checks the block as the
- * manual says (AMD APM vol. 2, 15.5.1 and 15.20), and what else must be true for the guest to stay
- * inside: intercepts, nested tables, an address space id that is nobody else's.
+ * What does the processor do with a hardware-assisted guest? The hypervisor's part is the real one.
+ * VMX: vmxguest.c. SVM: its control blocks are in this machine's RAM. VMRUN is here: it checks the
+ * block as the manual says (AMD APM vol. 2, 15.5.1 and 15.20), and what else must be true for the
+ * guest to stay inside: intercepts, nested tables, an address space id that is nobody else's.
  */
 #include "hvmguest.h"
 
@@ -16,6 +16,7 @@
 #include "core/physmap.h"
 #include "hwport.h"
 #include "pv/pv_mmu.h"
+#include "vmxguest.h"
 
 #define ASIDS      8
 #define FLAGS_P    0x67ul
@@ -64,6 +65,8 @@ static void long_mode(struct vcpu *v)
     s.rip = GUEST_RIP + 3;
     s.rsp = GUEST_VA(7) + 0x700;
     s.rflags = RFLAGS_MBS | RFLAGS_IF;
+    if (hvmguest_vmx)
+        s.star = vmxguest_star(v);
     BUG_ON(hvm_context_check(v, &s) != NULL);
     hvm_vendor->set_state(v, &s);
     v->hvm->apic.spiv = 0x1ff;
@@ -103,6 +106,7 @@ void hvmguest_boot_domain(domid_t id, u32 vcpus, u32 slots, struct guest *g)
 void hvmguest_reset(void)
 {
     memset(asids, 0, sizeof(asids));
+    vmxguest_reset();
 }
 
 /* Memory. */
@@ -244,6 +248,8 @@ bool hvmguest_enter(void)
     struct vmcb *c;
     u32 i;
 
+    if (hvmguest_vmx)
+        return vmxguest_enter();
     /* svm_entry.S */
     for (i = 0;; i++) {
         u64 maddr = svm_prepare(regs);
@@ -269,7 +275,10 @@ bool hvmguest_enter(void)
 
 void hvmguest_exit(void)
 {
-    svm_exit(&cpu_info()->guest);
+    if (hvmguest_vmx)
+        vmxguest_exit();
+    else
+        svm_exit(&cpu_info()->guest);
     tlb_left_guest(machine_cpu()); /* it is prepared anew before it goes back */
     if (hwport_locks_held() != 0)
         machine_found("a lock is held after the exit");
@@ -279,6 +288,8 @@ void hvmguest_exit(void)
 
 bool hvmguest_unfinished(void)
 {
+    if (hvmguest_vmx)
+        return vmxguest_unfinished();
     return svm_vmcb(vcpu_current())->rip == GUEST_RIP;
 }
 
@@ -286,9 +297,12 @@ bool hvmguest_call(void)
 {
     struct cpu_regs *regs = &cpu_info()->guest;
     struct vcpu *v = vcpu_current();
-    struct vmcb *c = svm_vmcb(v);
+    struct vmcb *c;
     u64 rax = regs->rax;
 
+    if (hvmguest_vmx)
+        return vmxguest_call();
+    c = svm_vmcb(v);
     c->rip = GUEST_RIP;
     if (!hvmguest_enter())
         return false;
@@ -305,9 +319,10 @@ bool hvmguest_call(void)
 void hvmguest_audit_vcpu(const struct vcpu *v)
 {
     const struct hvm_vcpu *h = v->hvm;
+    u64 rflags = hvmguest_vmx ? vmxhw_get(h->vmx->vmcs, VMCS_GUEST_RFLAGS) : svm_vmcb(v)->rflags;
 
     if (v->pause == VPAUSE_BLOCKED && vlapic_pending(&h->apic) >= 0 && !v->defer &&
-        svm_vmcb(v)->rflags & RFLAGS_IF)
+        rflags & RFLAGS_IF)
         machine_found("d%uv%u sleeps, and interrupt %d is pending", v->domain->id, v->id,
                       vlapic_pending(&h->apic));
 }

@@ -11,7 +11,7 @@
 #include "hvm/svm.h"
 
 /* Switched on for this process. */
-extern bool hvmguest_on;
+extern bool hvmguest_on, hvmguest_vmx; /* vmx: by Intel's VMX, not by AMD's SVM */
 
 void hvmguest_boot_domain(domid_t id, u32 vcpus, u32 slots, struct guest *g);
 
@@ -42,5 +42,19 @@ void hvmguest_audit_domain(const struct domain *d);
 struct pick;
 void ops_hvm(struct pick *p, u8 op);
 void ops_hvm_tools(struct pick *p);
+
+/* What both vendors' exits have in common. */
+struct insn {
+    u8 n, code[7];
+};
+extern const struct insn ops_hvm_device[24]; /* instructions on a device */
+u64 ops_hvm_word(struct pick *p);
+u64 ops_hvm_gfn(struct pick *p);
+u32 ops_hvm_leaf(struct pick *p);
+u64 ops_hvm_gpa(struct pick *p, u8 b, u8 how);
+/* RDMSR or WRMSR by the registers; true: WRMSR. */
+bool ops_hvm_msr(struct pick *p, struct cpu_regs *regs);
+/* ops_vmx.c */
+void ops_vmx_exit(struct pick *p);
 
 #endif

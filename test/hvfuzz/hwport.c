@@ -24,8 +24,10 @@
 #include "arch/upcalls.h"
 #include "core/console.h"
 #include "core/domain.h"
+#include "hvmguest.h"
 #include "machine.h"
 #include "pure/port.h"
+#include "vmxhw.h"
 
 #define HELD_MAX     8
 #define MSR_VM_CR    0xc0010114
@@ -34,7 +36,8 @@
 
 struct hw_cpu {
     u64 cr0, cr2, cr3, cr4;
-    u64 msr_fs, msr_gs, msr_kernel_gs, msr_vm_cr;
+    u64 msr_fs, msr_gs, msr_kernel_gs, msr_vm_cr, msr_efer;
+    u64 msr_syscall[4]; /* STAR, LSTAR, CSTAR, SFMASK */
     u64 alarm;
     u64 vmcb; /* whose part of the guest state is loaded */
     u32 held_nr;
@@ -77,31 +80,39 @@ static struct hw_cpu *this_cpu(void)
 #define SVM_LEAF 0x8000000a
 #define SVM_ASIDS 6 /* few, so that they run out */
 
-void hwport_init(bool svm)
+void hwport_init(void)
 {
     u32 i;
 
-    memcpy(cpu_features.vendor, "AuthenticAMD", 12);
+    memcpy(cpu_features.vendor, hvmguest_vmx ? "GenuineIntel" : "AuthenticAMD", 12);
     cpu_features.max_leaf = 7;
     cpu_features.max_ext_leaf = SVM_LEAF;
-    cpu_features.svm = svm;
+    cpu_features.svm = hvmguest_on && !hvmguest_vmx;
+    cpu_features.vmx = cpu_features.intel = hvmguest_vmx;
     cpu_features.phys_bits = 36;
-    cpu_features.amd = cpu_features.nx = cpu_features.syscall32 = true;
+    cpu_features.amd = cpu_features.syscall32 = !hvmguest_vmx;
+    cpu_features.nx = true;
     cpu_features.xcr0_mask = 3;
     cpu_features.xsave_size = 576;
     for (i = L4_SLOT_HV_FIRST; i <= L4_SLOT_HV_LAST; i++)
         template_entries[i] = HV_ENTRY;
+    for (i = 0; i < MACHINE_CPUS; i++) {
+        hw.cpu[i].cr0 = CR0_PE | CR0_PG | CR0_NE | CR0_ET | CR0_WP;
+        hw.cpu[i].msr_efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
+    }
     hw.now = 1000000000;
 }
 
 void hwport_freeze(void)
 {
     frozen = hw;
+    vmxhw_freeze();
 }
 
 void hwport_reset(void)
 {
     hw = frozen;
+    vmxhw_reset();
 }
 
 void machine_advance(u64 ns)
@@ -378,6 +389,8 @@ void insn_write_cr3(u64 v)
 
 void insn_write_cr4(u64 v)
 {
+    if (vmxhw_on() && !(v & 1ul << 13))
+        machine_found("CR4 without VMXE in VMX operation");
     this_cpu()->cr4 = v;
 }
 
@@ -394,45 +407,59 @@ static u64 *msr_of(u32 msr)
         return &c->msr_kernel_gs;
     case MSR_VM_CR:
         return &c->msr_vm_cr;
+    case MSR_EFER:
+        return &c->msr_efer;
+    case MSR_STAR ... MSR_SFMASK:
+        return &c->msr_syscall[msr - MSR_STAR];
     default:
         return NULL;
     }
 }
 
-u64 insn_rdmsr(u32 msr)
+bool insn_rdmsr_safe(u32 msr, u64 *val)
 {
     const u64 *p = msr_of(msr);
 
-    return p ? *p : 0;
+    *val = p ? *p : 0;
+    return p != NULL || (hvmguest_vmx && vmxhw_msr(msr, val));
 }
 
-void insn_wrmsr(u32 msr, u64 val)
+u64 insn_rdmsr(u32 msr)
+{
+    u64 val;
+
+    (void)!insn_rdmsr_safe(msr, &val);
+    return val;
+}
+
+bool insn_wrmsr_safe(u32 msr, u64 val)
 {
     u64 *p = msr_of(msr);
 
     if (p)
         *p = val;
+    return p != NULL;
 }
 
-bool insn_rdmsr_safe(u32 msr, u64 *val)
+void insn_wrmsr(u32 msr, u64 val)
 {
-    *val = insn_rdmsr(msr);
-    return msr_of(msr) != NULL;
-}
-
-bool insn_wrmsr_safe(u32 msr, u64 val)
-{
-    insn_wrmsr(msr, val);
-    return msr_of(msr) != NULL;
+    (void)!insn_wrmsr_safe(msr, val);
 }
 
 void insn_cpuid(u32 leaf, u32 sub, u32 out[4])
 {
     (void)sub;
     memset(out, 0, 16);
-    if (leaf == SVM_LEAF) {
+    if (leaf == SVM_LEAF && !hvmguest_vmx) {
         out[1] = SVM_ASIDS;
         out[3] = 1; /* nested paging, and nothing else */
+    } else if (hvmguest_vmx && leaf == 0) {
+        out[0] = 7;
+    } else if (hvmguest_vmx && leaf == 1) {
+        out[2] = 1u << 17; /* PCID */
+        out[3] = 1u << 13; /* PGE */
+    } else if (hvmguest_vmx && leaf == 7) {
+        out[1] = 1; /* FSGSBASE */
     }
 }
 
@@ -579,9 +606,28 @@ u32 cpu_acpi_id(u32 cpu)
     return cpu;
 }
 
+static u64 cr4_base = CR4_PAE;
+
+void cpu_cr4_base_add(u64 bits)
+{
+    cr4_base |= bits;
+}
+
 u64 cpu_cr4_base(void)
 {
-    return CR4_PAE;
+    return cr4_base;
+}
+
+void cpu_table_bases(u64 *gdt, u64 *tss, u64 *idt)
+{
+    *gdt = HV_VIRT_START + machine_cpu() * 0x10000ul;
+    *tss = *gdt + PAGE_SIZE;
+    *idt = *gdt + 2 * PAGE_SIZE;
+}
+
+void cpu_load_syscall(void)
+{
+    insn_wrmsr(MSR_STAR, HWPORT_STAR);
 }
 
 maddr_t cpu_gdt_page(u32 cpu)

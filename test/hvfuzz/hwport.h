@@ -10,8 +10,9 @@
 #define HEAP_BASE 0x0000240000000000
 #define HEAP_SIZE (32 * MiB)
 
-/* svm: it has virtualization hardware. */
-void hwport_init(bool svm);
+#define HWPORT_STAR 0xe008ul /* the hypervisor's own */
+
+void hwport_init(void);
 /* Of the CPU that plays. */
 u64 hwport_vmcb_loaded(void);
 u32 hwport_locks_held(void);

@@ -475,7 +475,7 @@ void machine_boot(void)
     u32 i;
 
     BUG_ON((char *)&domain_hardware < first_bss || (char *)&domain_hardware >= last_bss);
-    hwport_init(hvmguest_on);
+    hwport_init();
     boot_memory();
     for (i = 0; i < MACHINE_CPUS; i++)
         infos[i].cpu_id = i;

@@ -22,7 +22,7 @@ size_t LLVMFuzzerMutate(u8 *data, size_t size, size_t max);
 
 /* A record of a scenario: the first `n` argument bytes are given, the others are random. */
 struct step {
-    u8 cpu, op, n, arg[6];
+    u8 cpu, op, n, arg[10];
 };
 
 /* At the start CPUs 0 and 1 run domain 0, 2 and 3 domain 1; domain 2 shares them. */
@@ -155,6 +155,18 @@ static const struct step scenarios_hvm[][SCENARIO_MAX] = {
     {{2, 0, 3, {0, 0x71, 0}}, {2, 0, 3, {0, 0x71, 0x0b}}, {2, 0, 0, {0}}},
     /* the tools load a changed state, end the domain */
     {{0, 0x80, 3, {0, 0, 0}}, {2, 0, 0, {0}}, {0, 28, 1, {0}}, {2, 14, 0, {0}}},
+    /* VMX: CR0 written from protected mode, with what does not fit: code of 64 bits, a task of 16
+     */
+    {{2, 0, 8, {0, 0x70, 0x11, 3, 9, 2, 0, 0x2e}}, {2, 0, 0, {0}}},
+    {{2, 0, 8, {0, 0x70, 0x01, 0x10, 9, 2, 0, 0x2e}}, {2, 0, 0, {0}}},
+    /* and PAE paging with any four entries; then CR4 */
+    {{2, 0, 9, {0, 0x70, 1, 0, 2, 22, 1, 0, 0}},
+     {2, 0, 9, {0, 0x70, 1, 0, 9, 0x1a, 0x40, 0, 0x0e}},
+     {2, 0, 6, {0, 0x70, 3, 0, 9, 0x1b}},
+     {2, 0, 0, {0}}},
+    /* single steps over STI; INT1 */
+    {{2, 0, 5, {0, 0x5f, 10, 2, 0x50}}, {2, 0, 0, {0}}},
+    {{2, 0, 5, {0, 1, 10, 2, 0x60}}, {2, 0, 0, {0}}},
     /* a triple fault */
     {{2, 0, 4, {0, 1, 10, 0xff}}, {0, 26, 2, {13, 0}}, {2, 0, 0, {0}}},
 };

@@ -13,6 +13,7 @@
 #include "hvmguest.h"
 #include "machine.h"
 #include "ops_pick.h"
+#include "vmxguest.h"
 
 #define CODE     GUEST_VA(7)
 #define CODE_GPA (7 * PAGE_SIZE)
@@ -20,7 +21,7 @@
 
 /* Processor state. */
 
-static u64 pick_gfn(struct pick *p)
+u64 ops_hvm_gfn(struct pick *p)
 {
     static const u64 odd[8] = {0,    12,     63,        VLAPIC_BASE >> PAGE_SHIFT,
                                4096, 0x1000, 1ul << 36, ~0ul >> 12};
@@ -35,7 +36,7 @@ static u64 pick_gfn(struct pick *p)
     return odd[b & 7];
 }
 
-static u64 pick_word(struct pick *p)
+u64 ops_hvm_word(struct pick *p)
 {
     u8 b = pick_byte(p);
 
@@ -49,7 +50,7 @@ static u64 pick_word(struct pick *p)
     case 3:
         return 1ul << (32 + (b & 31));
     case 4:
-        return pick_gfn(p) << PAGE_SHIFT;
+        return ops_hvm_gfn(p) << PAGE_SHIFT;
     case 5:
         return 0x0007040600070406;
     default:
@@ -77,7 +78,7 @@ static void change_mode(struct pick *p, struct vmcb *c)
         c->seg[HVM_CS].attr = 0x29b;
     c->seg[HVM_CS].base = c->efer & EFER_LMA ? 0 : b & 32 ? 0xffff0 : 0;
     if (b & 64)
-        c->cr3 = pick_gfn(p) << PAGE_SHIFT & 0xffffffff000;
+        c->cr3 = ops_hvm_gfn(p) << PAGE_SHIFT & 0xffffffff000;
 }
 
 /* Back to where it began: its tables, its code. */
@@ -106,8 +107,8 @@ static void change_state(struct pick *p, struct vmcb *c, struct cpu_regs *regs)
     if ((b & 0x70) == 0x70)
         change_mode(p, c);
     if (b & 0x80) {
-        gpr[pick_byte(p) % 15] = pick_word(p);
-        regs->rax = c->rax = pick_word(p);
+        gpr[pick_byte(p) % 15] = ops_hvm_word(p);
+        regs->rax = c->rax = ops_hvm_word(p);
     }
     if (c->dr_write == 0)
         c->dr7 = 0x400 | (b & 3);
@@ -124,29 +125,30 @@ static void put_code(struct vmcb *c, const u8 *code, u32 n, u8 where)
 
 /* Exits. */
 
-struct insn {
-    u8 n, code[7];
-};
-
 static void exit_insn(struct pick *p, struct vmcb *c, u64 code, const struct insn *i)
 {
     c->exitcode = code;
     put_code(c, i->code, i->n, pick_byte(p));
 }
 
-static void exit_cpuid(struct pick *p, struct vmcb *c, struct cpu_regs *regs)
+u32 ops_hvm_leaf(struct pick *p)
 {
     static const u32 leaf[16] = {0,          1,          2,          4,
                                  7,          0xb,        0xd,        0x40000000,
                                  0x40000001, 0x40000002, 0x40000003, 0x40000004,
                                  0x80000000, 0x80000001, 0x80000008, 0xffffffff};
 
-    exit_insn(p, c, SVM_EXIT_CPUID, &(struct insn){2, {0x0f, 0xa2}});
-    regs->rcx = pick_byte(p) & 7;
-    c->rax = leaf[pick_byte(p) & 15];
+    return leaf[pick_byte(p) & 15];
 }
 
-static void exit_msr(struct pick *p, struct vmcb *c, struct cpu_regs *regs)
+static void exit_cpuid(struct pick *p, struct vmcb *c, struct cpu_regs *regs)
+{
+    exit_insn(p, c, SVM_EXIT_CPUID, &(struct insn){2, {0x0f, 0xa2}});
+    regs->rcx = pick_byte(p) & 7;
+    c->rax = ops_hvm_leaf(p);
+}
+
+bool ops_hvm_msr(struct pick *p, struct cpu_regs *regs)
 {
     static const u32 msrs[32] = {
         0x10,       0x1b,       0x1b,       0x8b,       0xfe,       0x179,      0x17a,
@@ -155,17 +157,25 @@ static void exit_msr(struct pick *p, struct vmcb *c, struct cpu_regs *regs)
         0x40000000, 0xc0000080, 0xc0000080, 0xc0000080, 0xc0000103, 0xc0010010, 0xc0010015,
         0xc0010112, 0xc0011029, 0xc0010114, 0xffffffff};
     u8 b = pick_byte(p), how = pick_byte(p);
-    u64 val = pick_word(p);
+    u64 val = ops_hvm_word(p);
 
-    c->exitinfo1 = how & 1;
-    exit_insn(p, c, SVM_EXIT_MSR, &(struct insn){2, {0x0f, how & 1 ? 0x30 : 0x32}});
     regs->rcx = b < 0xa0 ? msrs[b & 31] : 0x800 + (b & 0x3f);
     if (regs->rcx == 0x1b && how & 2)
         val = VLAPIC_BASE | 0x800 | (how & 4 ? 0x400 : 0) | (how & 8 ? 0x100 : 0);
     if (regs->rcx == 0xc0000080 && how & 2)
         val = EFER_LME | (how & 4 ? EFER_NX : 0) | (how & 8 ? EFER_SCE : 0);
-    c->rax = (u32)val;
+    regs->rax = (u32)val;
     regs->rdx = val >> 32;
+    return how & 1;
+}
+
+static void exit_msr(struct pick *p, struct vmcb *c, struct cpu_regs *regs)
+{
+    bool write = ops_hvm_msr(p, regs);
+
+    c->rax = regs->rax;
+    c->exitinfo1 = write;
+    exit_insn(p, c, SVM_EXIT_MSR, &(struct insn){2, {0x0f, write ? 0x30 : 0x32}});
 }
 
 static void exit_port(struct pick *p, struct vmcb *c)
@@ -179,7 +189,7 @@ static void exit_port(struct pick *p, struct vmcb *c)
 }
 
 /* Instructions on a device: ModRM 07 is (rdi), whose value nobody looks at. */
-static const struct insn device[24] = {
+const struct insn ops_hvm_device[24] = {
     {2, {0x89, 0x07}},
     {2, {0x89, 0x0f}},
     {2, {0x8b, 0x07}},
@@ -206,26 +216,30 @@ static const struct insn device[24] = {
     {2, {0xff, 0x37}},
 };
 
-static void exit_npf(struct pick *p, struct vmcb *c)
+u64 ops_hvm_gpa(struct pick *p, u8 b, u8 how)
 {
     static const u64 odd[8] = {0xfee00000, 0xfec00000, 0xfed00000, 0xfffff000,
                                1ul << 39,  1ul << 47,  1ul << 48,  ~0ul};
     static const u8 reg[16] = {0x02, 0x03, 0x08, 0x0b, 0x0d, 0x0e, 0x0f, 0x10,
                                0x20, 0x28, 0x30, 0x31, 0x32, 0x38, 0x39, 0x3e};
+
+    if (b >= 0xe0)
+        return odd[b & 7];
+    if (b >= 0xb0)
+        return ops_hvm_gfn(p) << PAGE_SHIFT | how * 8u;
+    return VLAPIC_BASE + (b >= 0x80 ? b * 4u : reg[b & 15] * 16u);
+}
+
+static void exit_npf(struct pick *p, struct vmcb *c)
+{
     u8 b = pick_byte(p), how = pick_byte(p);
 
-    exit_insn(p, c, SVM_EXIT_NPF, &device[how % 24]);
+    exit_insn(p, c, SVM_EXIT_NPF, &ops_hvm_device[how % 24]);
     if (how >= 0xf0)
         exit_insn(p, c, SVM_EXIT_NPF,
                   &(struct insn){5, {pick_byte(p), pick_byte(p), pick_byte(p), pick_byte(p), b}});
     c->exitinfo1 = 4 | (how & 1) << 1 | (b == 0xff ? 1ul << 33 : 1ul << 32);
-    c->exitinfo2 = VLAPIC_BASE + reg[b & 15] * 16u;
-    if (b >= 0x80 && b < 0xb0)
-        c->exitinfo2 = VLAPIC_BASE + b * 4u;
-    else if (b >= 0xb0 && b < 0xe0)
-        c->exitinfo2 = pick_gfn(p) << PAGE_SHIFT | how * 8u;
-    else if (b >= 0xe0)
-        c->exitinfo2 = odd[b & 7];
+    c->exitinfo2 = ops_hvm_gpa(p, b, how);
 }
 
 static void exit_cr(struct pick *p, struct vmcb *c, struct cpu_regs *regs)
@@ -321,8 +335,8 @@ static void choose(struct pick *p, struct vmcb *c, struct cpu_regs *regs)
         c->exitcode = SVM_EXIT_VMMCALL;
         c->rax = pick_byte(p) % 64;
         regs->rdi = regs->rbx = pick_byte(p);
-        regs->rsi = regs->rcx = pick_word(p);
-        regs->rdx = pick_word(p);
+        regs->rsi = regs->rcx = ops_hvm_word(p);
+        regs->rdx = ops_hvm_word(p);
         c->rip = CODE;
         return;
     case 9:
@@ -355,10 +369,16 @@ static void op_exit(struct pick *p)
 {
     struct cpu_regs *regs = &cpu_info()->guest;
     struct vcpu *v = vcpu_current();
-    struct vmcb *c = svm_vmcb(v);
-    u8 b = pick_byte(p);
+    struct vmcb *c;
     u64 event;
+    u8 b;
 
+    if (hvmguest_vmx) {
+        ops_vmx_exit(p);
+        return;
+    }
+    c = svm_vmcb(v);
+    b = pick_byte(p);
     if (!hvmguest_enter())
         return;
     event = c->eventinj;
@@ -399,7 +419,7 @@ static void op_memory(struct pick *p)
     u64 list[4], arg, errs[1] = {0}, idx[4] = {0, 1, 2, 40};
 
     for (i = 0; i < 4; i++)
-        list[i] = pick_gfn(p);
+        list[i] = ops_hvm_gfn(p);
     switch (cmd) {
     case XENMEM_add_to_physmap:
         add.space = c & 1 ? XENMAPSPACE_grant_table : c & 2 ? XENMAPSPACE_shared_info : c >> 4;
@@ -470,7 +490,7 @@ static void op_store(struct pick *p)
     u8 b = pick_byte(p);
     u64 at =
         b & 0x80 ? 12 * PAGE_SIZE + pick_index(p) * 8 : (b & 3) * PAGE_SIZE + pick_index(p) * 8;
-    u64 val = pick_word(p) | (b & 0x40 ? 0x67 : 0) | (b & 0x20 ? 0x80 : 0);
+    u64 val = ops_hvm_word(p) | (b & 0x40 ? 0x67 : 0) | (b & 0x20 ? 0x80 : 0);
 
     pick_say(p, "the guest stores %#lx at %#lx", val, at);
     (void)!hvmguest_access(at, &val, sizeof(val), true);
@@ -524,6 +544,7 @@ static void context(struct pick *p, u32 id)
         records[at % 2048] = pick_byte(p);
     }
     (void)!machine_guest_write(buf, records, sizeof(records));
+    vmxguest_taint(id);
     op.cmd = XEN_DOMCTL_sethvmcontext;
     guest_call(__HYPERVISOR_domctl, guest_put(&op, sizeof(op)), 0, 0, 0);
 }
@@ -548,8 +569,8 @@ static void memory(struct pick *p, u32 id)
     u8 b = pick_byte(p);
     u64 list[2];
 
-    list[0] = pick_gfn(p);
-    list[1] = pick_gfn(p);
+    list[0] = ops_hvm_gfn(p);
+    list[1] = ops_hvm_gfn(p);
     if (b & 1) {
         add.space = b & 2 ? XENMAPSPACE_grant_table : XENMAPSPACE_shared_info;
         add.idx = b >> 4;

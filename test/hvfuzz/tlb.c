@@ -23,6 +23,7 @@
 #include "hvmguest.h"
 #include "machine.h"
 #include "pure/ptype.h"
+#include "vmxhw.h"
 
 #define WORDS (MACHINE_FRAMES / 64)
 
@@ -203,6 +204,7 @@ void tlb_check_free(u64 mfn)
     unsigned int level;
     u32 cpu;
 
+    vmxhw_check_free(mfn);
     for (cpu = 0; cpu < MACHINE_CPUS; cpu++) {
         const struct tlb *t = &tlbs[cpu];
 

@@ -44,6 +44,14 @@
 #define insn_vmsave        hw_vmsave
 #define insn_vmload        hw_vmload
 #define insn_raise_mc      hw_raise_mc
+#define insn_vmxon         hw_vmxon
+#define insn_vmclear       hw_vmclear
+#define insn_vmptrld       hw_vmptrld
+#define insn_vmread        hw_vmread
+#define insn_vmwrite       hw_vmwrite
+#define insn_invept        hw_invept
+#define insn_invvpid       hw_invvpid
+#define insn_raise_nmi     hw_raise_nmi
 #define insn_inb           hw_inb
 #define insn_inw           hw_inw
 #define insn_inl           hw_inl
@@ -92,6 +100,14 @@
 #undef insn_vmsave
 #undef insn_vmload
 #undef insn_raise_mc
+#undef insn_vmxon
+#undef insn_vmclear
+#undef insn_vmptrld
+#undef insn_vmread
+#undef insn_vmwrite
+#undef insn_invept
+#undef insn_invvpid
+#undef insn_raise_nmi
 #undef insn_inb
 #undef insn_inw
 #undef insn_inl
@@ -128,6 +144,18 @@ static inline void insn_vmsave(u64 vmcb)
 static inline void insn_raise_mc(void)
 {
 }
+
+static inline void insn_raise_nmi(void)
+{
+}
+
+bool insn_vmxon(u64 region);
+void insn_vmclear(u64 vmcs);
+void insn_vmptrld(u64 vmcs);
+u64 insn_vmread(u64 field);
+bool insn_vmwrite(u64 field, u64 val);
+void insn_invept(u64 type, u64 eptp);
+void insn_invvpid(u64 type);
 
 static inline void insn_wbinvd(void)
 {
