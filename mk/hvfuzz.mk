@@ -66,7 +66,7 @@ fuzz-hv: $(HV_BIN)
 	    -artifact_prefix=$(HV_DIR)/ $(FUZZ_ARGS) $(HV_FOUND) $(HV_CORPUS) \
 	    >$(HV_FOUND).log 2>&1 || \
 	    { grep -v '^INFO' $(HV_FOUND).log | tail -n 150; echo "hv_fuzz: FAILED"; exit 1; }
-	@echo "hv_fuzz$(if $(HVM), with HVM by $(if $(filter vmx%,$(HVM)),VMX,SVM)): $(FUZZ_SECONDS) s, nothing found"
+	@echo "hv_fuzz$(HV_KIND:_%= (%)): $(FUZZ_SECONDS) s, nothing found"
 
 fuzz: fuzz-hv
 
