@@ -16,6 +16,7 @@
 #include "core/page.h"
 #include "core/sched.h"
 #include "hvmguest.h"
+#include "hwport.h"
 #include "pv/pv_mmu.h"
 
 #define FLAGS_RW 0x67ul /* present, writable, user, accessed, dirty */
@@ -113,10 +114,13 @@ static void syscall_insn(void)
 
     regs->rip = GUEST_RIP + 2;
     regs->vector = VECTOR_SYSCALL;
-    if (v->hvm)
+    if (v->hvm) {
         done = hvmguest_call();
-    else
+    } else {
+        if (insn_rdmsr(MSR_STAR) != HWPORT_STAR)
+            machine_found("d%uv%u calls by another's system-call registers", v->domain->id, v->id);
         hypercall_dispatch(regs);
+    }
     if (!done || (!v->hvm && regs->rip == GUEST_RIP)) {
         machine_note("    cpu%u d%uv%u: work is left\n", machine_cpu(), v->domain->id, v->id);
         return;

@@ -65,8 +65,10 @@ static void long_mode(struct vcpu *v)
     s.rip = GUEST_RIP + 3;
     s.rsp = GUEST_VA(7) + 0x700;
     s.rflags = RFLAGS_MBS | RFLAGS_IF;
-    if (hvmguest_vmx)
+    if (hvmguest_vmx) {
         s.star = vmxguest_star(v);
+        s.shadow_gs = vmxguest_first_gs(v->domain->id, v->id);
+    }
     BUG_ON(hvm_context_check(v, &s) != NULL);
     hvm_vendor->set_state(v, &s);
     v->hvm->apic.spiv = 0x1ff;

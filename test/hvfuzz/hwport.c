@@ -98,6 +98,7 @@ void hwport_init(void)
         template_entries[i] = HV_ENTRY;
     for (i = 0; i < MACHINE_CPUS; i++) {
         hw.cpu[i].cr0 = CR0_PE | CR0_PG | CR0_NE | CR0_ET | CR0_WP;
+        hw.cpu[i].msr_syscall[0] = HWPORT_STAR;
         hw.cpu[i].msr_efer = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX;
     }
     hw.now = 1000000000;

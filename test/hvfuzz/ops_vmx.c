@@ -117,6 +117,7 @@ static void change_state(struct pick *p, struct cpu_regs *regs)
         gpr[pick_byte(p) % 15] = ops_hvm_word(p);
         regs->rax = ops_hvm_word(p);
         insn_write_cr2(regs->rax);
+        vmxguest_set_gs(regs->rax);
     }
     if (!(get(VMCS_PRIMARY) & VMX_MOV_DR))
         put(VMCS_GUEST_DR7, 0x400 | (b & 3));
@@ -299,8 +300,8 @@ static void exit_other(struct pick *p, struct cpu_regs *regs)
         if ((reason == VMX_EXIT_TRIPLE || reason == VMX_EXIT_NMI_WINDOW) && b & 1)
             reason = VMX_EXIT_INIT;
         if (reason == VMX_EXIT_NMI_WINDOW || reason == VMX_EXIT_INTR_WINDOW ||
-            reason == VMX_EXIT_EXCEPTION)
-            reason = VMX_EXIT_INTR; /* those come by themselves */
+            reason == VMX_EXIT_EXCEPTION || reason == VMX_EXIT_CR)
+            reason = VMX_EXIT_INTR; /* those come otherwise */
         put(VMCS_EXIT_REASON, reason);
         return;
     default:
@@ -405,6 +406,7 @@ void ops_vmx_exit(struct pick *p)
     event = get(VMCS_ENTRY_EVENT);
     put(VMCS_IDT_EVENT, 0);
     put(VMCS_QUALIFICATION, 0);
+    put(VMCS_INSN_LEN, 2);
     if ((event & (HVM_EVENT_VALID | 7u << 8)) == (HVM_EVENT_VALID | HVM_EVENT_NMI << 8))
         put(VMCS_GUEST_SHADOW, get(VMCS_GUEST_SHADOW) | VMX_SHADOW_NMI);
     if (delivering(p, event, b)) {

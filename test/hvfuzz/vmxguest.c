@@ -42,6 +42,9 @@ static struct paging {
     u64 vpid, cpu; /* cpu: + 1; 0: forgotten there */
 } pagings[GUEST_MAX][2];
 
+/* Where the guest has its other GS. */
+static u64 kernel_gs[GUEST_MAX][2];
+
 static bool tainted[GUEST_MAX][2], calling[GUEST_MAX][2];
 
 u64 vmxguest_get(u32 field)
@@ -62,6 +65,30 @@ u64 vmxguest_star(const struct vcpu *v)
     return TAG | (v->domain->id * 0x11ul + v->id * 0x30303ul) << 16;
 }
 
+u64 vmxguest_first_gs(u32 id, u32 vcpu)
+{
+    return HV_VIRT_END + id * PAGE_SIZE + vcpu;
+}
+
+void vmxguest_set_gs(u64 val)
+{
+    const struct vcpu *v = vcpu_current();
+
+    val = HV_VIRT_END + (val & 0xffff);
+    insn_wrmsr(MSR_KERNEL_GS_BASE, val);
+    kernel_gs[v->domain->id][v->id & 1] = val;
+}
+
+/* As the guest has written it; or 0: it has begun anew. */
+static bool has_its_gs(const struct vcpu *v)
+{
+    u64 *own = &kernel_gs[v->domain->id][v->id & 1], val = insn_rdmsr(MSR_KERNEL_GS_BASE);
+
+    if (val == 0 || tainted[v->domain->id][v->id & 1])
+        *own = val;
+    return *own == val;
+}
+
 void vmxguest_taint(u32 id)
 {
     if (id < GUEST_MAX)
@@ -70,11 +97,15 @@ void vmxguest_taint(u32 id)
 
 void vmxguest_reset(void)
 {
+    u32 i;
+
     memset(vpids, 0, sizeof(vpids));
     memset(epts, 0, sizeof(epts));
     memset(pagings, 0, sizeof(pagings));
     memset(tainted, 0, sizeof(tainted));
     memset(calling, 0, sizeof(calling));
+    for (i = 0; i < GUEST_MAX * 2; i++)
+        kernel_gs[i / 2][i & 1] = vmxguest_first_gs(i / 2, i & 1);
 }
 
 void vmxguest_invept(u64 eptp)
@@ -178,7 +209,7 @@ static void check_controls(const struct vcpu *v)
         refused(v, "control registers the guest may change alone");
     if (v->hvm->epoch != v->domain->hvm->epoch)
         refused(v, "translations of an earlier epoch");
-    if (insn_read_cr2() != x->cr2 || insn_rdmsr(MSR_STAR) == HWPORT_STAR ||
+    if (insn_read_cr2() != x->cr2 || !has_its_gs(v) || insn_rdmsr(MSR_STAR) == HWPORT_STAR ||
         (insn_rdmsr(MSR_STAR) >> 48 == TAG >> 48 && insn_rdmsr(MSR_STAR) != vmxguest_star(v) &&
          !tainted[v->domain->id][v->id]))
         refused(v, "another's system-call registers or CR2");

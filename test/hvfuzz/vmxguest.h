@@ -24,8 +24,10 @@ void vmxguest_segment(u32 nr, u64 base, u32 ar);
 /* The guest goes back to its tables and to 64-bit mode, if it can by itself. */
 void vmxguest_home(void);
 bool vmxguest_long(void);
-/* STAR as a vCPU has it from the start. */
+/* STAR and the other GS as a vCPU has them from the start; the guest writes to the latter. */
 u64 vmxguest_star(const struct vcpu *v);
+u64 vmxguest_first_gs(u32 id, u32 vcpu);
+void vmxguest_set_gs(u64 val);
 /* The tools have loaded the domain's state: the processor may refuse it. */
 void vmxguest_taint(u32 id);
 
