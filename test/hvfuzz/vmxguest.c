@@ -628,6 +628,9 @@ bool vmxguest_call(void)
     put(VMCS_GUEST_SHADOW, get(VMCS_GUEST_SHADOW) & ~(u64)VMX_SHADOW_STI_SS);
     put(VMCS_GUEST_PENDING_DB, 0);
     put(VMCS_EXIT_REASON, VMX_EXIT_VMCALL);
+    /* The processor looks for a window before the instruction; another turn, then. */
+    if (get(VMCS_PRIMARY) & VMX_INTR_WINDOW && get(VMCS_GUEST_RFLAGS) & RFLAGS_IF)
+        put(VMCS_EXIT_REASON, VMX_EXIT_INTR_WINDOW);
     put(VMCS_INSN_LEN, 3);
     put(VMCS_IDT_EVENT, 0);
     hvmguest_exit();
