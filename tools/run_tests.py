@@ -54,6 +54,7 @@ STEPS = [
     ("guest-io", "make linux JOBS='guestdisk guestnet' GUESTDISK_SECONDS=40 GUESTNET_MIB=16", 1200,
      False),
     ("pvh", "make linux JOBS=xlpvh", 1200, False),
+    ("isolation", "make linux JOBS=neighbours:mixed FAIR_SECONDS=10", 900, False),
     ("verbs", "make linux JOBS='xlverbs xlbadcfg'", 2400, False),
     ("control", "make linux JOBS='churn xlbad'", 600, False),
     ("xlchurn", "make linux JOBS=xlchurn", 600, False),

@@ -88,7 +88,7 @@ static long reservation_add(const struct reservation *r)
 static long reservation_remove(const struct reservation *r)
 {
     u64 size = (u64)1 << r->order, begin = (r->start << r->order) + r->part, n, first = 0, frame;
-    bool own = r->d->physmap != NULL, ok = true;
+    bool own = r->d->physmap != NULL, ok;
     u64 step = own ? PHYSMAP_BATCH : RELEASE_PER_STEP;
     struct physmap_batch pb = {.d = r->d};
     struct memory_batch b;
