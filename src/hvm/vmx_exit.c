@@ -21,8 +21,8 @@
 /* Exit qualification of a nested-paging violation. */
 #define EPT_WRITE       (1ul << 1)
 #define EPT_LINEAR      (1ul << 7)
-#define EPT_TRANSLATION (1ul << 8) /* clear: the guest's tables were being read */
-#define EPT_NMI_UNBLOCK (1ul << 12)
+#define EPT_TRANSLATION (1ul << 8)  /* clear: the guest's tables were being read */
+#define NMI_UNBLOCK     (1ul << 12) /* also of an exception */
 
 static bool is_code64(void)
 {
@@ -99,11 +99,19 @@ static void exit_debug(struct vcpu *v, u32 type)
     hvm_intr_fault(v, TRAP_DB, HVM_NO_ERROR);
 }
 
+/* An IRET that was not done had ended the blocking of NMIs (SDM vol. 3, 28.2.3). */
+static void block_nmi_again(const struct vcpu *v, u64 info)
+{
+    if (info & NMI_UNBLOCK && v->hvm->vmx->event == 0)
+        vmx_write(VMCS_GUEST_SHADOW, vmx_read(VMCS_GUEST_SHADOW) | VMX_SHADOW_NMI);
+}
+
 static void exit_exception(struct vcpu *v, struct cpu_regs *regs)
 {
     u32 event = (u32)vmx_read(VMCS_EXIT_EVENT), vector = event & 0xff;
 
     (void)regs;
+    block_nmi_again(v, event);
     if ((event >> 8 & 7) == HVM_EVENT_NMI)
         insn_raise_nmi(); /* its handler's iret ends the blocking */
     else if (vector == TRAP_MC)
@@ -289,8 +297,7 @@ static void exit_ept(struct vcpu *v, struct cpu_regs *regs)
 {
     u64 q = vmx_read(VMCS_QUALIFICATION);
 
-    if (q & EPT_NMI_UNBLOCK && v->hvm->vmx->event == 0)
-        vmx_write(VMCS_GUEST_SHADOW, vmx_read(VMCS_GUEST_SHADOW) | VMX_SHADOW_NMI);
+    block_nmi_again(v, q);
     hvm_exit_nested_fault(v, vmx_read(VMCS_GUEST_PHYS), q & EPT_WRITE,
                           q & EPT_LINEAR && !(q & EPT_TRANSLATION), regs);
 }

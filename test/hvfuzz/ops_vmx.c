@@ -249,6 +249,8 @@ static void exit_exception(u8 b)
         put(VMCS_QUALIFICATION, type == TYPE_INT1 ? 0 : b & 0x10 ? 0x4000 : b & 8 ? 0x2000 : 1);
         put(VMCS_INSN_LEN, 1);
     }
+    if (vector == TRAP_AC && b & 1 && !(get(VMCS_GUEST_SHADOW) & VMX_SHADOW_NMI))
+        type |= 0x10; /* of an IRET that had already ended the blocking */
     put(VMCS_EXIT_EVENT,
         HVM_EVENT_VALID | type << 8 | vector |
             (vector == TRAP_AC && get(VMCS_GUEST_CR0) & CR0_PE ? HVM_EVENT_EV : 0));

@@ -562,7 +562,7 @@ void vmxguest_exit(void)
 {
     const struct vcpu *v = vcpu_current();
     u32 reason = (u32)get(VMCS_EXIT_REASON);
-    bool int1 = reason == VMX_EXIT_EXCEPTION && (get(VMCS_EXIT_EVENT) >> 8 & 7) == 5;
+    bool int1 = reason == VMX_EXIT_EXCEPTION && (get(VMCS_EXIT_EVENT) >> 8 & 7) == 5, unblocked;
     u64 rip = get(VMCS_GUEST_RIP), sum, entry = get(VMCS_ENTRY_CTL) & ~(u64)VMX_ENTRY_LONG;
 
     put(VMCS_ENTRY_EVENT, get(VMCS_ENTRY_EVENT) & ~HVM_EVENT_VALID);
@@ -571,9 +571,14 @@ void vmxguest_exit(void)
     /* Only #DB leaves what may not be entered: single-stepping does not count as pending then. */
     if (reason != VMX_EXIT_EXCEPTION && wrong_state(v) != NULL)
         machine_found("the fuzzer has left an impossible state: %s", wrong_state(v));
+    unblocked = !(get(VMCS_IDT_EVENT) & HVM_EVENT_VALID) &&
+                ((reason == VMX_EXIT_EPT && get(VMCS_QUALIFICATION) & 0x1000) ||
+                 (reason == VMX_EXIT_EXCEPTION && get(VMCS_EXIT_EVENT) & 0x1000));
     sum = sum_registers();
     vmx_exit(&cpu_info()->guest);
     check_done(reason, int1, rip, sum);
+    if (unblocked && !(get(VMCS_GUEST_SHADOW) & VMX_SHADOW_NMI))
+        machine_found("an NMI's handler whose IRET faults may be interrupted by another");
 }
 
 /* Guests change these by themselves; 64-bit mode only where LME and PAE are set already. */
