@@ -6,6 +6,7 @@
 fail() {
     echo "CHURN failed: round $round: $*"
     xl list
+    tail -n 20 $console | sed 's/^/CONSOLE /'
     xl dmesg | tail -n 40 | sed 's/^/DMESG /'
     exit 1
 }
