@@ -217,15 +217,21 @@ long abi_domctl_get_address_size(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
-/* What a saved frame must become again. */
-static u64 frame_info(const struct domain *d, u64 mfn)
+/* What a saved frame, by the domain's own number if it is translated, must become again. */
+static u64 frame_info(struct domain *d, u64 frame)
 {
     struct page *pg;
     u64 type, info;
 
-    if (!page_valid(MFN(mfn)))
+    if (d->physmap != NULL) {
+        pg = physmap_get_page(d, GFN(frame), false);
+        if (pg != NULL)
+            ptype_put_page(pg);
+        return pg != NULL ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
+    }
+    if (!page_valid(MFN(frame)))
         return XEN_DOMCTL_PFINFO_XTAB;
-    pg = page_of(MFN(mfn));
+    pg = page_of(MFN(frame));
     if (!ptype_get_page(pg, d->id))
         return XEN_DOMCTL_PFINFO_XTAB;
     type = READ_ONCE(pg->type);

@@ -13,6 +13,7 @@
 #define GUEST_WRITES (1u << 1)
 #define TOOLS        (1u << 2) /* read and write */
 #define ONCE         (1u << 3) /* not changed once it is not 0 */
+#define TOOLS_READ   (1u << 4) /* always 0: what saving a guest asks for */
 
 static const u8 params[HVM_NR_PARAMS] = {
     [HVM_PARAM_CALLBACK_IRQ] = GUEST_READS | GUEST_WRITES | TOOLS,
@@ -21,15 +22,21 @@ static const u8 params[HVM_NR_PARAMS] = {
     [HVM_PARAM_PAE_ENABLED] = TOOLS,
     [HVM_PARAM_IOREQ_PFN] = TOOLS,
     [HVM_PARAM_BUFIOREQ_PFN] = TOOLS,
+    [HVM_PARAM_VIRIDIAN] = TOOLS_READ,
     [HVM_PARAM_TIMER_MODE] = TOOLS,
     [HVM_PARAM_IDENT_PT] = TOOLS,
+    [HVM_PARAM_ACPI_S_STATE] = TOOLS_READ,
     [HVM_PARAM_VM86_TSS] = GUEST_READS | GUEST_WRITES | TOOLS,
     [HVM_PARAM_CONSOLE_PFN] = GUEST_READS | TOOLS | ONCE,
     [HVM_PARAM_CONSOLE_EVTCHN] = GUEST_READS | TOOLS | ONCE,
+    [HVM_PARAM_ACPI_IOPORTS_LOCATION] = GUEST_READS | TOOLS_READ,
     [HVM_PARAM_PAGING_RING_PFN] = TOOLS,
     [HVM_PARAM_MONITOR_RING_PFN] = TOOLS,
     [HVM_PARAM_SHARING_RING_PFN] = TOOLS,
     [HVM_PARAM_TRIPLE_FAULT_REASON] = TOOLS,
+    [HVM_PARAM_IOREQ_SERVER_PFN] = TOOLS_READ,
+    [HVM_PARAM_NR_IOREQ_SERVER_PAGES] = TOOLS_READ,
+    [HVM_PARAM_VM_GENERATION_ID_ADDR] = GUEST_READS | TOOLS_READ,
     [HVM_PARAM_ALTP2M] = GUEST_READS | TOOLS,
     [HVM_PARAM_X87_FIP_WIDTH] = TOOLS,
     [HVM_PARAM_VM86_TSS_SIZED] = GUEST_READS | GUEST_WRITES | TOOLS,
@@ -52,7 +59,7 @@ static long set_checked(struct domain *d, u32 index, u64 val)
 static long param(u64 arg, bool set)
 {
     bool privileged = vcpu_current()->domain->privileged;
-    u8 need = privileged ? TOOLS : set ? GUEST_WRITES : GUEST_READS;
+    u8 need = privileged ? (set ? TOOLS : TOOLS | TOOLS_READ) : set ? GUEST_WRITES : GUEST_READS;
     struct xen_hvm_param p;
     struct domain *d;
     long rc;

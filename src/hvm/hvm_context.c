@@ -100,19 +100,31 @@ struct stream {
     u32 room, len;
 };
 
-static bool put(struct stream *st, u16 type, u16 instance, const void *body, u32 n)
+/* Room for a record; *body is NULL when it is only counted. False: there is none. */
+static bool take(struct stream *st, u16 type, u16 instance, u32 n, u8 **body)
 {
     struct hvm_save_descriptor desc = {type, instance, n};
     u32 at = st->len;
 
+    *body = NULL;
     st->len += (u32)sizeof(desc) + n;
     if (st->to == NULL)
         return true;
     if (st->len > st->room)
         return false;
     memcpy(st->to + at, &desc, sizeof(desc));
-    memcpy(st->to + at + sizeof(desc), body, n);
+    *body = st->to + at + sizeof(desc);
     return true;
+}
+
+static bool put(struct stream *st, u16 type, u16 instance, const void *from, u32 n)
+{
+    u8 *body;
+    bool ok = take(st, type, instance, n, &body);
+
+    if (body != NULL)
+        memcpy(body, from, n);
+    return ok;
 }
 
 static bool put_header(struct stream *st)
@@ -125,58 +137,63 @@ static bool put_header(struct stream *st)
     return put(st, HVM_SAVE_CODE(HEADER), 0, &h, sizeof(h));
 }
 
-#define SEG_OUT(c, name, s)                                                                        \
-    ((c)->name##_sel = (s).sel, (c)->name##_limit = (s).limit, (c)->name##_base = (s).base,        \
-     (c)->name##_arbytes = (s).attr)
-#define SEG_IN(c, name)                                                                            \
-    ((struct hvm_seg){(u16)(c)->name##_sel, (u16)((c)->name##_arbytes & 0xfff), (c)->name##_limit, \
-                      (c)->name##_base})
-
-static void segs_out(struct hvm_hw_cpu *c, const struct hvm_state *s)
+/* The record has its selectors one after the other, then limits, bases and attributes. */
+static void segs_copy(struct hvm_hw_cpu *c, struct hvm_state *s, bool out)
 {
-    SEG_OUT(c, es, s->seg[HVM_ES]);
-    SEG_OUT(c, cs, s->seg[HVM_CS]);
-    SEG_OUT(c, ss, s->seg[HVM_SS]);
-    SEG_OUT(c, ds, s->seg[HVM_DS]);
-    SEG_OUT(c, fs, s->seg[HVM_FS]);
-    SEG_OUT(c, gs, s->seg[HVM_GS]);
-    SEG_OUT(c, ldtr, s->seg[HVM_LDTR]);
-    SEG_OUT(c, tr, s->seg[HVM_TR]);
-    c->gdtr_base = s->seg[HVM_GDTR].base;
-    c->gdtr_limit = s->seg[HVM_GDTR].limit;
-    c->idtr_base = s->seg[HVM_IDTR].base;
-    c->idtr_limit = s->seg[HVM_IDTR].limit;
+    static const u8 order[] = {HVM_CS, HVM_DS, HVM_ES,   HVM_FS,   HVM_GS,
+                               HVM_SS, HVM_TR, HVM_LDTR, HVM_IDTR, HVM_GDTR};
+    u32 *sel = &c->cs_sel, *limit = &c->cs_limit, *attr = &c->cs_arbytes, i;
+    u64 *base = &c->cs_base;
+
+    for (i = 0; i < ARRAY_SIZE(order); i++) {
+        struct hvm_seg *seg = &s->seg[order[i]];
+        bool table = i >= 8; /* IDTR and GDTR */
+
+        if (!out) {
+            *seg = (struct hvm_seg){table ? 0 : (u16)sel[i], table ? 0 : attr[i] & 0xfff, limit[i],
+                                    base[i]};
+            continue;
+        }
+        limit[i] = seg->limit;
+        base[i] = seg->base;
+        if (!table) {
+            sel[i] = seg->sel;
+            attr[i] = seg->attr;
+        }
+    }
 }
 
-static void segs_in(struct hvm_state *s, const struct hvm_hw_cpu *c)
-{
-    s->seg[HVM_ES] = SEG_IN(c, es);
-    s->seg[HVM_CS] = SEG_IN(c, cs);
-    s->seg[HVM_SS] = SEG_IN(c, ss);
-    s->seg[HVM_DS] = SEG_IN(c, ds);
-    s->seg[HVM_FS] = SEG_IN(c, fs);
-    s->seg[HVM_GS] = SEG_IN(c, gs);
-    s->seg[HVM_LDTR] = SEG_IN(c, ldtr);
-    s->seg[HVM_TR] = SEG_IN(c, tr);
-    s->seg[HVM_GDTR] = (struct hvm_seg){.base = c->gdtr_base, .limit = c->gdtr_limit};
-    s->seg[HVM_IDTR] = (struct hvm_seg){.base = c->idtr_base, .limit = c->idtr_limit};
-}
-
-/* The general registers, as pairs of fields: to the record, or from it. */
+/* The general registers but for rsp: to the record, or from it. */
 static void regs_copy(struct hvm_hw_cpu *c, struct cpu_regs *r, bool out)
 {
-    uint64_t *const rec[15] = {&c->rax, &c->rbx, &c->rcx, &c->rdx, &c->rbp,
-                               &c->rsi, &c->rdi, &c->r8,  &c->r9,  &c->r10,
-                               &c->r11, &c->r12, &c->r13, &c->r14, &c->r15};
-    u64 *const reg[15] = {&r->rax, &r->rbx, &r->rcx, &r->rdx, &r->rbp, &r->rsi, &r->rdi, &r->r8,
-                          &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15};
+    static const u8 order[16] = {0, 3, 1, 2, 5, 6, 7, 4, 8, 9, 10, 11, 12, 13, 14, 15};
+    u64 *rec = &c->rax;
     u32 i;
 
-    for (i = 0; i < ARRAY_SIZE(rec); i++) {
-        if (out)
-            *rec[i] = *reg[i];
-        else
-            *reg[i] = *rec[i];
+    for (i = 0; i < ARRAY_SIZE(order); i++)
+        if (order[i] != 4 && out)
+            rec[i] = *regs_gpr(r, order[i]);
+        else if (order[i] != 4)
+            *regs_gpr(r, order[i]) = rec[i];
+}
+
+#define PAIR(state, rec) offsetof(struct hvm_state, state), offsetof(struct hvm_hw_cpu, rec)
+#define SAME(a, b, c)    PAIR(a, a), PAIR(b, b), PAIR(c, c)
+static const u16 pairs[] = {SAME(rip, rsp, rflags), SAME(cr0, cr2, cr3),
+                            SAME(cr4, dr6, dr7),    SAME(sysenter_cs, sysenter_esp, sysenter_eip),
+                            PAIR(lstar, msr_lstar), PAIR(star, msr_star),
+                            PAIR(cstar, msr_cstar), PAIR(sfmask, msr_syscall_mask),
+                            PAIR(efer, msr_efer),   PAIR(shadow_gs, shadow_gs)};
+
+/* The other registers of 64 bits. */
+static void state_copy(struct hvm_hw_cpu *c, struct hvm_state *s, bool out)
+{
+    u32 i;
+
+    for (i = 0; i < ARRAY_SIZE(pairs); i += 2) {
+        u8 *state = (u8 *)s + pairs[i], *rec = (u8 *)c + pairs[i + 1];
+
+        memcpy(out ? rec : state, out ? state : rec, 8);
     }
 }
 
@@ -195,28 +212,11 @@ static NOINLINE bool put_cpu(struct stream *st, struct vcpu *v)
     if (c == NULL)
         return false;
     hvm_vendor->get_state(v, &s);
-    segs_out(c, &s);
+    segs_copy(c, &s, true);
     regs_copy(c, &v->regs, true);
     fpu_get_legacy(&v->fpu, c->fpu_regs);
-    c->rip = s.rip;
-    c->rsp = s.rsp;
-    c->rflags = s.rflags;
-    c->cr0 = s.cr0;
-    c->cr2 = s.cr2;
-    c->cr3 = s.cr3;
-    c->cr4 = s.cr4;
+    state_copy(c, &s, true);
     memcpy(&c->dr0, v->hvm->dr, sizeof(v->hvm->dr));
-    c->dr6 = s.dr6;
-    c->dr7 = s.dr7;
-    c->sysenter_cs = s.sysenter_cs;
-    c->sysenter_esp = s.sysenter_esp;
-    c->sysenter_eip = s.sysenter_eip;
-    c->shadow_gs = s.shadow_gs;
-    c->msr_lstar = s.lstar;
-    c->msr_star = s.star;
-    c->msr_cstar = s.cstar;
-    c->msr_syscall_mask = s.sfmask;
-    c->msr_efer = s.efer;
     c->msr_tsc_aux = v->hvm->tsc_aux;
     c->flags = XEN_X86_FPU_INITIALISED;
     ok = put(st, HVM_SAVE_CODE(CPU), (u16)v->id, c, sizeof(*c));
@@ -236,71 +236,52 @@ static NOINLINE bool put_mtrr(struct stream *st, struct vcpu *v)
     return put(st, HVM_SAVE_CODE(MTRR), (u16)v->id, &r, sizeof(r));
 }
 
-/* All records of all vCPUs, or (type not 0) those of one type and vCPU. */
-static int save(struct domain *d, struct stream *st, u32 type, u32 vcpu)
+static bool put_lapic(struct stream *st, struct vcpu *v)
 {
-    bool all = type == 0;
-    u32 i;
+    const struct vlapic *a = &v->hvm->apic;
+    struct hvm_hw_lapic r = {.apic_base_msr = vlapic_base_msr(a),
+                             .disabled = !vlapic_enabled(a),
+                             .timer_divisor = a->divide};
 
-    if (all && !put_header(st))
-        return -ENOSPC;
-    for (i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i] != NULL && (all || (type == HVM_SAVE_CODE(CPU) && vcpu == i)) &&
-            !put_cpu(st, d->vcpu[i]))
-            return -ENOSPC;
-    for (i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i] != NULL && (all || (type == HVM_SAVE_CODE(MTRR) && vcpu == i)) &&
-            !put_mtrr(st, d->vcpu[i]))
-            return -ENOSPC;
-    if (all && !put(st, HVM_SAVE_CODE(END), 0, NULL, 0))
-        return -ENOSPC;
-    return 0;
+    return put(st, HVM_SAVE_CODE(LAPIC), (u16)v->id, &r, sizeof(r));
 }
 
-int hvm_context_save(struct domain *d, u8 *to, u32 room, u32 *len)
+static bool put_lapic_regs(struct stream *st, struct vcpu *v)
 {
-    struct stream st = {to, room, 0};
-    int rc = save(d, &st, 0, 0);
+    u8 *body;
+    bool ok = take(st, HVM_SAVE_CODE(LAPIC_REGS), (u16)v->id, VLAPIC_IMAGE, &body);
 
-    *len = st.len;
-    return rc;
+    if (body != NULL)
+        vlapic_save(&v->hvm->apic, clock_now(), body);
+    return ok;
 }
 
-int hvm_context_save_one(struct domain *d, u32 type, u32 vcpu, u8 *to, u32 room, u32 *len)
-{
-    struct stream st = {to, room, 0};
-    int rc = type != 0 ? save(d, &st, type, vcpu) : -EINVAL;
+#define XSAVE_HEAD ((u32)offsetof(struct hvm_hw_cpu_xsave, save_area))
 
-    *len = st.len;
-    return rc == 0 && st.len == 0 ? -ENOENT : rc;
+static bool put_xsave(struct stream *st, struct vcpu *v)
+{
+    const u64 head[] = {cpu_features.xcr0_mask, v->fpu.xcr0, v->fpu.xcr0_accum};
+    bool ok = true;
+    u8 *body = NULL;
+
+    if (cpu_features.xsave && (st->to == NULL || !(READ_ONCE(v->pause) & VPAUSE_DOWN)))
+        ok = take(st, CPU_XSAVE_CODE, (u16)v->id, XSAVE_HEAD + fpu_area_size(), &body);
+    if (body != NULL) {
+        memcpy(body, head, XSAVE_HEAD);
+        fpu_get_image(&v->fpu, body + XSAVE_HEAD);
+    }
+    return ok;
 }
 
-static NOINLINE int load_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
+static NOINLINE int set_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
 {
     struct hvm_vcpu *h = v->hvm;
     struct hvm_state s;
     const char *why;
 
     state_reset(&s, 0);
-    segs_in(&s, c);
-    s.rip = c->rip;
-    s.rsp = c->rsp;
-    s.rflags = c->rflags;
-    s.cr0 = c->cr0;
-    s.cr2 = c->cr2;
-    s.cr3 = c->cr3;
-    s.cr4 = c->cr4;
-    s.dr6 = c->dr6;
-    s.dr7 = c->dr7;
-    s.efer = c->msr_efer;
-    s.star = c->msr_star;
-    s.lstar = c->msr_lstar;
-    s.cstar = c->msr_cstar;
-    s.sfmask = c->msr_syscall_mask;
-    s.shadow_gs = c->shadow_gs;
-    s.sysenter_cs = c->sysenter_cs;
-    s.sysenter_esp = c->sysenter_esp;
-    s.sysenter_eip = c->sysenter_eip;
+    segs_copy(c, &s, false);
+    state_copy(c, &s, false);
     s.pat = hvm_vendor->get_pat(v);
     why = hvm_context_check(v, &s);
     if (why != NULL)
@@ -324,52 +305,142 @@ static NOINLINE int load_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
     return 0;
 }
 
-static NOINLINE int load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *r)
+static int load_cpu(struct vcpu *v, const u8 *body, u32 n)
+{
+    struct hvm_hw_cpu *c = page_zalloc(n);
+    int rc;
+
+    if (c == NULL)
+        return -ENOMEM;
+    memcpy(c, body, n);
+    rc = set_cpu(v, c);
+    page_zfree(c, n);
+    return rc;
+}
+
+static NOINLINE int load_mtrr(struct vcpu *v, const u8 *body, u32 n)
 {
     static const u16 fixed[HVM_MTRR_FIXED] = {0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
                                               0x26b, 0x26c, 0x26d, 0x26e, 0x26f};
-    bool ok = hvm_mtrr_set(v, 0x2ff, r->msr_mtrr_def_type);
+    struct hvm_hw_mtrr r;
+    bool ok;
     u32 i;
 
+    memcpy(&r, body, n);
+    ok = hvm_mtrr_set(v, 0x2ff, r.msr_mtrr_def_type);
     for (i = 0; i < HVM_MTRR_FIXED; i++)
-        ok &= hvm_mtrr_set(v, fixed[i], r->msr_mtrr_fixed[i]);
+        ok &= hvm_mtrr_set(v, fixed[i], r.msr_mtrr_fixed[i]);
     for (i = 0; i < 2 * HVM_MTRR_VAR; i++)
-        ok &= hvm_mtrr_set(v, 0x200 + i, r->msr_mtrr_var[i]);
-    ok &= hvm_msr_write(v, MSR_PAT, r->msr_pat_cr);
+        ok &= hvm_mtrr_set(v, 0x200 + i, r.msr_mtrr_var[i]);
+    ok &= hvm_msr_write(v, MSR_PAT, r.msr_pat_cr);
     if (!ok)
         return (int)hypercall_refuse(-EINVAL, "hvmcontext: d%uv%u: MTRR values", v->domain->id,
                                      v->id);
     return 0;
 }
 
+static int load_lapic(struct vcpu *v, const u8 *body, u32 n)
+{
+    struct vlapic *a = &v->hvm->apic;
+    struct hvm_hw_lapic r;
+
+    memcpy(&r, body, n);
+    vlapic_reset(a, a->id, a->bsp);
+    if (!vlapic_set_base_msr(a, r.apic_base_msr))
+        return (int)hypercall_refuse(-EINVAL, "hvmcontext: d%uv%u: APIC base %#lx", v->domain->id,
+                                     v->id, r.apic_base_msr);
+    return 0;
+}
+
+static int load_lapic_regs(struct vcpu *v, const u8 *body, u32 n)
+{
+    (void)n;
+    /* Saved from a running guest: Linux expects no event until it has bound its ports anew. */
+    memset(v->domain->shared_info->evtchn_mask, 0xff, sizeof(v->domain->shared_info->evtchn_mask));
+    if (!vlapic_load(&v->hvm->apic, clock_now(), body))
+        return (int)hypercall_refuse(-EINVAL, "hvmcontext: d%uv%u: APIC registers", v->domain->id,
+                                     v->id);
+    hvm_vendor->set_tpr(v, v->hvm->apic.tpr);
+    WRITE_ONCE(v->hvm->apic_timer_due, true); /* it is set at the next look */
+    hvm_intr_poke(v);
+    return 0;
+}
+
+static int load_xsave(struct vcpu *v, const u8 *body, u32 n)
+{
+    u64 head[3]; /* what there is, XCR0, all it ever had */
+
+    memcpy(head, body, XSAVE_HEAD);
+    if (!fpu_set_image(&v->fpu, head[1], head[2], body + XSAVE_HEAD, n - XSAVE_HEAD))
+        return (int)hypercall_refuse(-EINVAL, "hvmcontext: d%uv%u: XCR0 %#lx of %#lx, %u bytes",
+                                     v->domain->id, v->id, head[1], head[2], n);
+    return 0;
+}
+
+/* The size of that of XSAVE is the least one. */
+static const struct record {
+    u16 type, size;
+    bool (*put)(struct stream *st, struct vcpu *v);
+    int (*load)(struct vcpu *v, const u8 *body, u32 n);
+} records[] = {
+    {HVM_SAVE_CODE(CPU), sizeof(struct hvm_hw_cpu), put_cpu, load_cpu},
+    {HVM_SAVE_CODE(LAPIC), sizeof(struct hvm_hw_lapic), put_lapic, load_lapic},
+    {HVM_SAVE_CODE(LAPIC_REGS), VLAPIC_IMAGE, put_lapic_regs, load_lapic_regs},
+    {HVM_SAVE_CODE(MTRR), sizeof(struct hvm_hw_mtrr), put_mtrr, load_mtrr},
+    {CPU_XSAVE_CODE, sizeof(struct hvm_hw_cpu_xsave), put_xsave, load_xsave},
+};
+
+/* All records of all vCPUs, or (type not 0) those of one type and vCPU. */
+static int save(struct domain *d, struct stream *st, u32 type, u32 vcpu)
+{
+    bool all = type == 0;
+    u32 i, k;
+
+    if (all && !put_header(st))
+        return -ENOSPC;
+    for (k = 0; k < ARRAY_SIZE(records); k++)
+        for (i = 0; i < d->max_vcpus; i++)
+            if (d->vcpu[i] != NULL && (all || (type == records[k].type && vcpu == i)) &&
+                !records[k].put(st, d->vcpu[i]))
+                return -ENOSPC;
+    if (all && !put(st, HVM_SAVE_CODE(END), 0, NULL, 0))
+        return -ENOSPC;
+    return 0;
+}
+
+int hvm_context_save(struct domain *d, u8 *to, u32 room, u32 *len)
+{
+    struct stream st = {to, room, 0};
+    int rc = save(d, &st, 0, 0);
+
+    *len = st.len;
+    return rc;
+}
+
+int hvm_context_save_one(struct domain *d, u32 type, u32 vcpu, u8 *to, u32 room, u32 *len)
+{
+    struct stream st = {to, room, 0};
+    int rc = type != 0 ? save(d, &st, type, vcpu) : -EINVAL;
+
+    *len = st.len;
+    return rc == 0 && st.len == 0 ? -ENOENT : rc;
+}
+
 /* One record; types that are not kept here are passed over. */
-static NOINLINE int load_record(struct domain *d, const struct hvm_save_descriptor *desc,
-                                const u8 *body)
+static int load_record(struct domain *d, const struct hvm_save_descriptor *desc, const u8 *body)
 {
     struct vcpu *v = desc->instance < d->max_vcpus ? d->vcpu[desc->instance] : NULL;
-    struct hvm_hw_cpu *c;
-    struct hvm_hw_mtrr m;
-    int rc;
+    const struct record *r;
 
-    if (desc->typecode != HVM_SAVE_CODE(CPU) && desc->typecode != HVM_SAVE_CODE(MTRR))
+    for (r = records; r < records + ARRAY_SIZE(records) && r->type != desc->typecode; r++)
+        ;
+    if (r == records + ARRAY_SIZE(records))
         return 0;
     if (v == NULL)
         return -ENOENT;
-    if (desc->typecode == HVM_SAVE_CODE(MTRR)) {
-        if (desc->length != sizeof(m))
-            return -EINVAL;
-        memcpy(&m, body, sizeof(m));
-        return load_mtrr(v, &m);
-    }
-    if (desc->length != sizeof(*c))
+    if (desc->length < r->size || (desc->length > r->size && r->type != CPU_XSAVE_CODE))
         return -EINVAL;
-    c = page_zalloc(sizeof(*c));
-    if (c == NULL)
-        return -ENOMEM;
-    memcpy(c, body, sizeof(*c));
-    rc = load_cpu(v, c);
-    page_zfree(c, sizeof(*c));
-    return rc;
+    return r->load(v, body, desc->length);
 }
 
 static void all_down(struct domain *d)

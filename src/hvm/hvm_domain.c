@@ -181,13 +181,11 @@ static u64 hvm_dump(struct vcpu *v)
     return r.rsp;
 }
 
-/* Read only: what the tools show of a vCPU. */
-static int hvm_legacy_context(struct vcpu *v, struct vcpu_guest_context *ctx, bool set)
+/* What the tools show of a vCPU. */
+static void legacy_get(struct vcpu *v, struct vcpu_guest_context *ctx)
 {
     struct hvm_state s;
 
-    if (set)
-        return -EINVAL;
     memset(ctx, 0, sizeof(*ctx));
     hvm_vendor->get_state(v, &s);
     memcpy(&ctx->user_regs, &v->regs, offsetof(struct cpu_regs, error_code));
@@ -202,6 +200,29 @@ static int hvm_legacy_context(struct vcpu *v, struct vcpu_guest_context *ctx, bo
     ctx->ctrlreg[4] = s.cr4;
     ctx->flags = VGCF_online;
     fpu_get_legacy(&v->fpu, &ctx->fpu_ctxt);
+}
+
+/* Set: the general registers, as the tools answer a suspension; all else is to be as it is. */
+static int hvm_legacy_context(struct vcpu *v, struct vcpu_guest_context *ctx, bool set)
+{
+    struct vcpu_guest_context *now;
+    bool same;
+
+    if (!set) {
+        legacy_get(v, ctx);
+        return 0;
+    }
+    now = page_zalloc(sizeof(*now));
+    if (now == NULL)
+        return -ENOMEM;
+    legacy_get(v, now);
+    memcpy(&now->user_regs, &ctx->user_regs, offsetof(struct cpu_regs, error_code));
+    same = memcmp(now, ctx, sizeof(*now)) == 0;
+    page_zfree(now, sizeof(*now));
+    if (!same)
+        return (int)hypercall_refuse(-EINVAL, "setvcpucontext: d%uv%u: more than general registers",
+                                     v->domain->id, v->id);
+    memcpy(&v->regs, &ctx->user_regs, offsetof(struct cpu_regs, error_code));
     return 0;
 }
 

@@ -20,6 +20,7 @@
 #define SPIV_ENABLE  (1u << 8)
 #define LVT_MASKED   (1u << 16)
 #define LVT_PERIODIC (1u << 17)
+#define ICR_BITS     0xffffffff000ccffful /* the delivery status is always idle */
 #define ESR_SEND_ILL 0x20u
 #define ESR_RECV_ILL 0x40u
 
@@ -251,7 +252,7 @@ static enum vlapic_action write_icr(struct vlapic *a, u64 val, struct vlapic_ipi
 {
     bool x2 = a->mode == VLAPIC_MODE_X2APIC;
 
-    val &= 0xffffffff000ccffful; /* the delivery status is always idle */
+    val &= ICR_BITS;
     a->icr = val;
     *ipi = (struct vlapic_ipi){.delivery = val >> 8 & 7,
                                .vector = (u8)val,
@@ -388,4 +389,45 @@ bool vlapic_matches(const struct vlapic *a, const struct vlapic *from, const str
     if (ipi->dest == (ipi->x2 ? ~0u : 0xffu))
         return true;
     return ipi->logical ? matches_logical(a, ipi) : ipi->dest == a->id;
+}
+
+void vlapic_save(struct vlapic *a, u64 now, u8 image[VLAPIC_IMAGE])
+{
+    u64 val;
+    u32 i;
+
+    memset(image, 0, VLAPIC_IMAGE);
+    for (i = 0; i < VLAPIC_REGS; i++)
+        if (vlapic_read(a, i, now, &val))
+            memcpy(image + i * 16, &val, 4);
+    memcpy(image + VLAPIC_ICR2 * 16, (u8 *)&a->icr + 4, 4);
+}
+
+bool vlapic_load(struct vlapic *a, u64 now, const u8 image[VLAPIC_IMAGE])
+{
+    /* An enabled APIC keeps its LVT entries; the count begins when all else is there. */
+    static const u8 order[] = {VLAPIC_SPIV,        VLAPIC_TPR,       VLAPIC_LVT_TIMER,
+                               VLAPIC_LVT_THERMAL, VLAPIC_LVT_PMC,   VLAPIC_LVT_LINT0,
+                               VLAPIC_LVT_LINT1,   VLAPIC_LVT_ERROR, VLAPIC_TIMER_DIVIDE,
+                               VLAPIC_TIMER_INIT};
+    u32 regs[VLAPIC_REGS], i;
+    struct vlapic_ipi ipi;
+
+    for (i = 0; i < VLAPIC_REGS; i++)
+        memcpy(&regs[i], image + i * 16, 4);
+    for (i = 0; i < ARRAY_SIZE(order); i++)
+        if (vlapic_write(a, order[i], regs[order[i]], now, &ipi) == VLAPIC_GP)
+            return false;
+    if (a->mode == VLAPIC_MODE_XAPIC) {
+        a->ldr = regs[VLAPIC_LDR] & 0xff000000u;
+        a->dfr = regs[VLAPIC_DFR] | 0xfffffffu;
+    }
+    a->icr = ((u64)regs[VLAPIC_ICR2] << 32 | regs[VLAPIC_ICR]) & ICR_BITS;
+    a->esr = regs[VLAPIC_ESR] & 0xff;
+    for (i = 0; i < 8; i++) {
+        a->isr[i] = regs[VLAPIC_ISR + i] & (i == 0 ? 0xffff0000u : ~0u);
+        a->irr[i] = regs[VLAPIC_IRR + i] & (i == 0 ? 0xffff0000u : ~0u);
+    }
+    a->irr_any = 1;
+    return true;
 }

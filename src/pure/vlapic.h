@@ -111,6 +111,14 @@ int vlapic_pending(const struct vlapic *a);
 void vlapic_accept(struct vlapic *a, u32 vector);
 
 /*
+ * All registers as they are in memory, sixteen bytes each; and back, in the mode the APIC is in:
+ * false when one has a value it cannot have. The vCPU does not run. The timer starts anew.
+ */
+#define VLAPIC_IMAGE (VLAPIC_REGS * 16u)
+void vlapic_save(struct vlapic *a, u64 now, u8 image[VLAPIC_IMAGE]);
+bool vlapic_load(struct vlapic *a, u64 now, const u8 image[VLAPIC_IMAGE]) MUST_CHECK;
+
+/*
  * Absolute ns at which the timer fires next; 0: never. vlapic_expire: it has; requests its vector
  * unless masked.
  */

@@ -188,8 +188,60 @@ TEST(timer_masked_when_over)
     CHECK_EQ(vlapic_pending(&a), 0x40);
 }
 
+static void refused(u32 reg, u32 val)
+{
+    u8 image[VLAPIC_IMAGE];
+
+    vlapic_reset(&a, 2, false);
+    a.mode = VLAPIC_MODE_X2APIC;
+    vlapic_save(&a, 0, image);
+    memcpy(image + reg * 16, &val, sizeof(val));
+    CHECK(!vlapic_load(&a, 0, image));
+}
+
+TEST(saved_and_loaded)
+{
+    u8 image[VLAPIC_IMAGE], again[VLAPIC_IMAGE];
+    u32 mode;
+
+    for (mode = VLAPIC_MODE_OFF; mode <= VLAPIC_MODE_X2APIC; mode++) {
+        start();
+        (void)!vlapic_write(&a, VLAPIC_LDR, 4u << 24, 1, &ipi);
+        (void)!vlapic_write(&a, VLAPIC_ICR2, 5u << 24, 1, &ipi);
+        (void)!vlapic_write(&a, VLAPIC_ICR, 0x4040, 1, &ipi);
+        (void)!vlapic_write(&a, VLAPIC_TPR, 0x20, 1, &ipi);
+        (void)!vlapic_write(&a, VLAPIC_TIMER_DIVIDE, 3, 1, &ipi);
+        (void)!vlapic_write(&a, VLAPIC_LVT_TIMER, 0x20055, 1, &ipi);
+        (void)!vlapic_write(&a, VLAPIC_TIMER_INIT, 1000, 1, &ipi);
+        CHECK(vlapic_request(&a, 0x61));
+        CHECK(vlapic_request(&a, 0x31));
+        vlapic_accept(&a, 0x61);
+        if (mode != VLAPIC_MODE_XAPIC)
+            CHECK(vlapic_set_base_msr(&a, mode == VLAPIC_MODE_OFF ? VLAPIC_BASE : X2APIC));
+        vlapic_save(&a, 1, image);
+        vlapic_reset(&a, 2, false);
+        CHECK(vlapic_set_base_msr(&a, mode == VLAPIC_MODE_OFF     ? VLAPIC_BASE
+                                      : mode == VLAPIC_MODE_XAPIC ? VLAPIC_BASE | 0x800
+                                                                  : X2APIC));
+        CHECK(vlapic_load(&a, 1, image));
+        CHECK(a.irr_any);
+        vlapic_save(&a, 1, again);
+        CHECK(memcmp(image, again, sizeof(image)) == 0);
+        if (mode == VLAPIC_MODE_OFF)
+            continue;
+        CHECK_EQ(vlapic_deadline(&a, 1), 1 + 1000 * 10 * 16);
+        CHECK_EQ(vlapic_pending(&a), -1); /* 0x61 is in service */
+        CHECK_EQ(vlapic_write(&a, VLAPIC_EOI, 0, 1, &ipi), VLAPIC_RECHECK);
+        CHECK_EQ(vlapic_pending(&a), 0x31);
+    }
+    refused(VLAPIC_TPR, 0x100);
+    refused(VLAPIC_LVT_TIMER, 1u << 31);
+    refused(VLAPIC_TIMER_DIVIDE, 0x10);
+}
+
 TEST(random_accesses)
 {
+    u8 image[VLAPIC_IMAGE];
     unsigned int i;
     u64 val;
     int v;
@@ -220,6 +272,11 @@ TEST(random_accesses)
             break;
         case 4:
             (void)!vlapic_set_base_msr(&a, VLAPIC_BASE | (host_rand() & 0xd00));
+            break;
+        case 5:
+            vlapic_save(&a, i, image);
+            image[host_rand_below(VLAPIC_IMAGE)] ^= 1u << host_rand_below(8);
+            (void)!vlapic_load(&a, i, image);
             break;
         default:
             (void)!vlapic_write(&a, reg, host_rand() & (host_rand() & 1 ? 0xff : ~0ul), i, &ipi);

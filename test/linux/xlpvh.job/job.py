@@ -20,7 +20,8 @@ PARTS = {name: fields.pop("part") for name, fields in VARIANTS.items()}
 QUICK = ["smp"]
 TIMEOUT = 1800 + 4 * STRESS
 SAYS = {
-    "life": ["life ok"], "io": ["disk ok", "network ok", "vcpu-set ok", "mem-set ok"],
+    "life": ["saved and restored ok", "life ok"],
+    "io": ["disk ok", "network ok", "vcpu-set ok", "mem-set ok"],
     "sizes": [rf"{mib} MiB, {vcpus} vCPUs ok" for mib in (128, 256, 512, 1024, 2048)
               for vcpus in (1, 2, 4)],
     "stress": ["stress-ng ok"],

@@ -15,6 +15,17 @@ sleep 1
 xl unpause pvh
 guest_end pvh
 same "after the pause" "$answer" awake
+guest pvh 'echo kept >/tmp/kept'
+timeout 120 xl save pvh /root/pvh.save >/run/said 2>&1 || fail "xl save: $(tail -n 3 /run/said)"
+timeout 120 xl restore -p /root/pvh.save >/run/said 2>&1 ||
+    fail "xl restore: $(tail -n 3 /run/said)"
+rm /root/pvh.save
+guest_attach pvh
+xl unpause pvh
+guest pvh 'cat /tmp/kept'
+same "saved and restored" "$answer" kept
+work "$vcpus"
+id=$(xl domid pvh)
 timeout 120 xl reboot -w pvh >/run/said 2>&1 || fail "xl reboot: $(cat /run/said)"
 taken_up "reboot"
 printf '99 echo c >/proc/sysrq-trigger\n' >/run/pvh.tty
