@@ -52,34 +52,29 @@ static long op_bind_interdomain(u64 arg)
 static long op_bind_virq(u64 arg)
 {
     struct evtchn_bind_virq a;
-    int rc;
 
     if (!GUESTMEM_IN(&a, (const void *)arg))
         return -EFAULT;
-    rc = event_bind_virq(vcpu_current()->domain, a.virq, a.vcpu, &a.port);
-    return reply(arg, &a, sizeof(a), rc);
+    return reply(arg, &a, sizeof(a),
+                 event_bind_virq(vcpu_current()->domain, a.virq, a.vcpu, &a.port));
 }
 
 static long op_bind_ipi(u64 arg)
 {
     struct evtchn_bind_ipi a;
-    int rc;
 
     if (!GUESTMEM_IN(&a, (const void *)arg))
         return -EFAULT;
-    rc = event_bind_ipi(vcpu_current()->domain, a.vcpu, &a.port);
-    return reply(arg, &a, sizeof(a), rc);
+    return reply(arg, &a, sizeof(a), event_bind_ipi(vcpu_current()->domain, a.vcpu, &a.port));
 }
 
 static long op_bind_pirq(u64 arg)
 {
     struct evtchn_bind_pirq a;
-    int rc;
 
     if (!GUESTMEM_IN(&a, (const void *)arg))
         return -EFAULT;
-    rc = event_bind_pirq(vcpu_current()->domain, a.pirq, &a.port);
-    return reply(arg, &a, sizeof(a), rc);
+    return reply(arg, &a, sizeof(a), event_bind_pirq(vcpu_current()->domain, a.pirq, &a.port));
 }
 
 static long op_close(u64 arg)

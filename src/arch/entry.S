@@ -174,45 +174,21 @@ FUNC(insn_wrmsr_safe)
 FUNC_END(insn_wrmsr_safe)
 
 /* bool entry_load_gs(u16 sel): loads GS (base follows the descriptor); false on a fault. */
-FUNC(entry_load_gs)
-1:  mov %edi, %gs
+    .macro load_selector seg
+FUNC(entry_load_\seg)
+1:  mov %edi, %\seg
     mov $1, %eax
     ret
 2:  xor %eax, %eax
-    mov %eax, %gs
+    mov %eax, %\seg
     ret
     EXTABLE(1b, 2b)
-FUNC_END(entry_load_gs)
-
-FUNC(entry_load_fs)
-1:  mov %edi, %fs
-    mov $1, %eax
-    ret
-2:  xor %eax, %eax
-    mov %eax, %fs
-    ret
-    EXTABLE(1b, 2b)
-FUNC_END(entry_load_fs)
-
-FUNC(entry_load_ds)
-1:  mov %edi, %ds
-    mov $1, %eax
-    ret
-2:  xor %eax, %eax
-    mov %eax, %ds
-    ret
-    EXTABLE(1b, 2b)
-FUNC_END(entry_load_ds)
-
-FUNC(entry_load_es)
-1:  mov %edi, %es
-    mov $1, %eax
-    ret
-2:  xor %eax, %eax
-    mov %eax, %es
-    ret
-    EXTABLE(1b, 2b)
-FUNC_END(entry_load_es)
+FUNC_END(entry_load_\seg)
+    .endm
+    load_selector gs
+    load_selector fs
+    load_selector ds
+    load_selector es
 
 /*
  * size_t entry_copy(void *dst, const void *src, size_t n): copies with a fix-up; returns the number

@@ -93,13 +93,6 @@ bool range_contains(const struct range_set *s, u64 start, u64 end)
     return i < s->nr && s->r[i].start <= start;
 }
 
-bool range_contains_any(const struct range_set *s, u64 start, u64 end)
-{
-    struct range first;
-
-    return range_next(s, start, &first) && first.start < end;
-}
-
 bool range_next(const struct range_set *s, u64 from, struct range *out)
 {
     u32 i = first_ending_from(s, from);

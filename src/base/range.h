@@ -32,9 +32,8 @@ void range_init(struct range_set *s, struct range *storage, u32 max);
 int range_add(struct range_set *s, u64 start, u64 end) MUST_CHECK;
 int range_remove(struct range_set *s, u64 start, u64 end) MUST_CHECK;
 
-/* Whether all, or any, of [start, end) is in the set. All of nothing is; any of nothing is not. */
+/* Whether all of [start, end) is in the set. All of nothing is. */
 bool range_contains(const struct range_set *s, u64 start, u64 end);
-bool range_contains_any(const struct range_set *s, u64 start, u64 end);
 
 /*
  * The first piece at or above `from`: a member range, cut at `from` where it begins below. False

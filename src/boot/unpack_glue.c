@@ -23,11 +23,6 @@ void unpack_glue_init(void *memory, size_t size)
     scratch_init(&unpack_scratch, memory, size);
 }
 
-size_t unpack_glue_peak(void)
-{
-    return unpack_scratch.peak;
-}
-
 void *malloc(size_t n)
 {
     return scratch_alloc(&unpack_scratch, n);

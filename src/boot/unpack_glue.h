@@ -14,7 +14,4 @@
  */
 void unpack_glue_init(void *memory, size_t size);
 
-/* The most bytes that were in use at once since unpack_glue_init. */
-size_t unpack_glue_peak(void);
-
 #endif

@@ -329,17 +329,6 @@ u64 buddy_dirty_count(const struct buddy *b)
     return b->dirty;
 }
 
-u64 buddy_free_count_below(const struct buddy *b, unsigned int addr_bits)
-{
-    u64 zones = zones_below(addr_bits), sum = 0;
-    unsigned int z;
-
-    for (z = 0; z < BUDDY_ZONES; z++)
-        if ((zones >> z) & 1)
-            sum += b->zone[z].free;
-    return sum;
-}
-
 struct audit_sum {
     u64 blocks, free, dirty;
 };

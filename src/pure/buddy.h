@@ -103,10 +103,9 @@ void buddy_free(struct buddy *b, u64 frame, unsigned int order, bool dirty);
  */
 u64 buddy_take_dirty(struct buddy *b, unsigned int max_order, unsigned int *order) MUST_CHECK;
 
-/* Frames free; of these, dirty; of these, with addresses below 1 << addr_bits. */
+/* Frames free; of these, dirty. */
 u64 buddy_free_count(const struct buddy *b);
 u64 buddy_dirty_count(const struct buddy *b);
-u64 buddy_free_count_below(const struct buddy *b, unsigned int addr_bits);
 
 /*
  * Recomputes everything from the lists: links, marks, alignment, no unmerged pair, counts, bitmaps.
