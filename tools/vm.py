@@ -45,6 +45,7 @@ class Machine:
     nic: str = ""
     accel: str = "tcg"
     icount: bool = False
+    hvm: bool = False  # hardware-assisted guests run: see command()
     kernel: str = ""
     initrd: str = ""
     iso: str = ""
@@ -114,8 +115,11 @@ class Machine:
         return args
 
     def command(self):
-        """QEMU's command line, all but its consoles."""
-        args = [QEMU, "-accel", self.accel, "-cpu", self.effective_cpu(), "-M", self.mach,
+        """QEMU's command line, all but its consoles. In QEMU 7.2 a CPU that loads x87 state writes
+        the first CPU's hflags2 (cpu_clear_ignne) without a lock: a VMRUN or an exit on that one at
+        the same time goes wrong, and its guest dies. One thread for all CPUs keeps it from that."""
+        threads = ",thread=single" if self.hvm and self.accel == "tcg" else ""
+        args = [QEMU, "-accel", self.accel + threads, "-cpu", self.effective_cpu(), "-M", self.mach,
                 "-smp", str(self.smp), "-m", str(self.mem), "-display", "none"]
         if self.icount:
             args += ["-icount", "shift=0,sleep=off"]
@@ -129,6 +133,7 @@ def add_guests(machine):
     machine.disks.append((disk, machine.snapshot))
     if machine.hv == "xen":
         return
+    machine.hvm = "-svm" not in machine.cpu
     if not machine.snapshot:
         second = os.path.join(IMAGE, "guest2.img")
         if not os.path.exists(second):

@@ -12,7 +12,7 @@ import linux_guest
 
 SECONDS = int(os.environ.get("GUESTDISK_SECONDS", "600"))
 TIMEOUT = 2 * SECONDS + 900
-VARIANTS = {"pv": {}, "pvh": {}}
+VARIANTS = {"pv": {}, "pvh": {"hvm": True}}
 QUICK = ["pv"]
 EXPECT = [r"DISK fio passes [1-9]", r"DISK dom0 had 1 and 2 vCPUs, plugged ([2-9]|\d\d+) times",
           r"DISK fsck of the first ok", r"DISK fsck of the second ok", r"DISK second disk ok",

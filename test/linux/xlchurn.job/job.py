@@ -10,7 +10,7 @@ import linux_guest
 ROUNDS = int(os.environ.get("XLCHURN_ROUNDS", "20"))
 TIMEOUT = 600 + 40 * ROUNDS
 # By counted instructions, as a round is a dozen processes; or by the clock, both CPUs at once.
-VARIANTS = {"default": {"icount": True}, "clock": {}, "pvh": {}}
+VARIANTS = {"default": {"icount": True}, "clock": {}, "pvh": {"hvm": True}}
 QUICK = ["default"]
 EXPECT = [rf"CHURN done {ROUNDS}$", r"LIST Domain-0 +0 "]
 # One empty page for each size of small objects.

@@ -11,10 +11,11 @@ import vm
 
 STRESS = int(os.environ.get("STRESS_SECONDS", "180"))
 VARIANTS = {
-    "smp": {"part": "io life"}, "up": {"part": "life"},
+    "smp": {"part": "io life", "hvm": True},
+    "up": {"part": "life", "hvm": True},
     "nosvm": {"part": "life", "cpu": "max,-svm"},
-    "sizes": {"part": "sizes", "smp": 4, "mem": 4096, "d0mem": 768},
-    "stress": {"part": "stress", "smp": 2, "hvopt": "loglvl=all guest_loglvl=all"},
+    "sizes": {"part": "sizes", "smp": 4, "mem": 4096, "d0mem": 768, "hvm": True},
+    "stress": {"part": "stress", "smp": 2, "hvopt": "loglvl=all guest_loglvl=all", "hvm": True},
 }
 PARTS = {name: fields.pop("part") for name, fields in VARIANTS.items()}
 QUICK = ["smp"]
