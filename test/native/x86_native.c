@@ -424,9 +424,12 @@ static void compare_address(struct x86_insn *in, u8 *code, struct run_regs *r)
     if (o.trap == RUN_UD)
         return;
     if (is_page_fault(&o)) {
-        u64 slack = integer(in) ? 1 : 0x4000; /* others may begin inside */
+        u64 slack = integer(in) ? 1 : 0x4000; /* others may begin inside, or at their end */
+        u64 into = o.address - linear;
 
-        if (o.address - linear >= slack)
+        if (in->asize == 2) /* such an operand goes on at 0 */
+            into &= 0xffff;
+        if (into >= slack)
             found(code, in->len, "operand at %#lx, but the processor's is at %#lx", linear,
                   o.address);
         else
