@@ -9,8 +9,9 @@
 #include "core/page.h"
 #include "hvm/hvm.h"
 
-/* Larger than the records of MAX_VCPUS vCPUs. */
-#define CONTEXT_MAX (256u * 1024)
+/* Larger than the records of MAX_VCPUS vCPUs, and than any one record. */
+#define CONTEXT_MAX (1024u * 1024)
+#define RECORD_MAX  8192u
 
 static bool is_target(const struct domain *d)
 {
@@ -71,7 +72,7 @@ long abi_domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
 long abi_domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_hvmcontext_partial *c = &op->u.hvmcontext_partial;
-    const u32 head = sizeof(struct hvm_save_descriptor), room = 4096;
+    const u32 head = sizeof(struct hvm_save_descriptor), room = RECORD_MAX;
     u32 len = 0;
     u8 *buf;
     long rc;

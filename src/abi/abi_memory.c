@@ -87,9 +87,9 @@ static long reservation_add(const struct reservation *r)
  */
 static long reservation_remove(const struct reservation *r)
 {
-    u64 size = (u64)1 << r->order, begin = (r->start << r->order) + r->part, n, first = 0, frame;
+    u64 mask = ((u64)1 << r->order) - 1, begin = (r->start << r->order) + r->part;
     bool own = r->d->physmap != NULL, ok;
-    u64 step = own ? PHYSMAP_BATCH : RELEASE_PER_STEP;
+    u64 n, first = 0, frame, step = own ? PHYSMAP_BATCH : RELEASE_PER_STEP;
     struct physmap_batch pb = {.d = r->d};
     struct memory_batch b;
 
@@ -99,11 +99,11 @@ static long reservation_remove(const struct reservation *r)
             memory_batch_commit(&b);
             physmap_batch_commit(&pb);
             if (hypercall_preempt())
-                return reservation_continue(r, n >> r->order, n % size);
+                return reservation_continue(r, n >> r->order, n & mask);
         }
-        if ((n == begin || n % size == 0) && !GUESTMEM_IN(&first, r->list + (n >> r->order)))
+        if ((n == begin || (n & mask) == 0) && !GUESTMEM_IN(&first, r->list + (n >> r->order)))
             break;
-        frame = first + n % size;
+        frame = first + (n & mask);
         ok = own ? physmap_batch_remove(&pb, GFN(frame)) == 0 : memory_release(&b, MFN(frame));
         if (!ok) {
             hypercall_refuse(0, "memory_op: decrease_reservation: frame %#lx is not d%u's to give",

@@ -184,16 +184,6 @@ char *strchr(const char *s, int c)
     return (char *)(uintptr_t)s;
 }
 
-char *strstr(const char *hay, const char *needle)
-{
-    size_t n = strlen(needle);
-
-    for (; strncmp(hay, needle, n); hay++)
-        if (!*hay)
-            return NULL;
-    return (char *)(uintptr_t)hay;
-}
-
 size_t str_copy(char *dst, const char *src, size_t size)
 {
     size_t len = strlen(src);

@@ -19,7 +19,6 @@ size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
 char *strchr(const char *s, int c);
-char *strstr(const char *hay, const char *needle);
 
 /* Copies at most size-1 bytes and always ends dst with a NUL (size > 0). Returns strlen(src). */
 size_t str_copy(char *dst, const char *src, size_t size);

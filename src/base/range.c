@@ -116,52 +116,22 @@ u64 range_total(const struct range_set *s)
     return sum;
 }
 
-/* The lowest or highest aligned place for `size` numbers in [r->start, r->end). */
-static bool place_in(const struct range *r, u64 size, u64 align, bool highest, u64 *start)
+int range_claim_highest(struct range_set *s, u64 size, u64 align, u64 low, u64 high, u64 *start)
 {
-    u64 lowest;
-
-    if (r->start >= r->end || r->end - r->start < size)
-        return false;
-    if (!add_ok(r->start, align - 1, &lowest))
-        return false;
-    lowest = ROUND_DOWN(lowest, align);
-    if (lowest > r->end - size)
-        return false;
-    *start = highest ? ROUND_DOWN(r->end - size, align) : lowest;
-    return true;
-}
-
-static int claim(struct range_set *s, u64 size, u64 align, const struct range *window, bool highest,
-                 u64 *start)
-{
-    struct range piece;
-    u32 i, k;
+    u64 from, to;
+    u32 i;
 
     if (!size || !align || align & (align - 1))
         return -EINVAL;
-    for (k = 0; k < s->nr; k++) {
-        i = highest ? s->nr - 1 - k : k;
-        piece.start = MAX(s->r[i].start, window->start);
-        piece.end = MIN(s->r[i].end, window->end);
-        if (place_in(&piece, size, align, highest, start))
+    for (i = s->nr; i-- > 0;) {
+        from = MAX(s->r[i].start, low);
+        to = MIN(s->r[i].end, high);
+        if (from < to && to - from >= size && ROUND_DOWN(to - size, align) >= from) {
+            *start = ROUND_DOWN(to - size, align);
             return range_remove(s, *start, *start + size);
+        }
     }
     return -ENOENT;
-}
-
-int range_claim_lowest(struct range_set *s, u64 size, u64 align, u64 low, u64 high, u64 *start)
-{
-    struct range window = {low, high};
-
-    return claim(s, size, align, &window, false, start);
-}
-
-int range_claim_highest(struct range_set *s, u64 size, u64 align, u64 low, u64 high, u64 *start)
-{
-    struct range window = {low, high};
-
-    return claim(s, size, align, &window, true, start);
 }
 
 bool range_audit(const struct range_set *s)

@@ -46,12 +46,10 @@ u64 range_total(const struct range_set *s);
 
 /*
  * Finds `size` consecutive members inside [low, high), starting at a multiple of `align` (a power
- * of two), takes them out and stores the first in *start: the lowest or the highest such place.
+ * of two), takes them out and stores the first in *start: the highest such place.
  * -ENOENT when there is none, -ENOSPC when the split needs a slot, -EINVAL for size 0 or an align
  * that is not a power of two.
  */
-int range_claim_lowest(struct range_set *s, u64 size, u64 align, u64 low, u64 high,
-                       u64 *start) MUST_CHECK;
 int range_claim_highest(struct range_set *s, u64 size, u64 align, u64 low, u64 high,
                         u64 *start) MUST_CHECK;
 

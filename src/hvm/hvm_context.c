@@ -341,25 +341,26 @@ static NOINLINE int load_mtrr(struct vcpu *v, const u8 *body, u32 n)
 
 static int load_lapic(struct vcpu *v, const u8 *body, u32 n)
 {
-    struct vlapic *a = &v->hvm->apic;
+    struct vlapic a = v->hvm->apic;
     struct hvm_hw_lapic r;
 
     memcpy(&r, body, n);
-    vlapic_reset(a, a->id, a->bsp);
-    if (!vlapic_set_base_msr(a, r.apic_base_msr))
+    vlapic_reset(&a, a.id, a.bsp);
+    if (!vlapic_set_base_msr(&a, r.apic_base_msr))
         return (int)hypercall_refuse(-EINVAL, "hvmcontext: d%uv%u: APIC base %#lx", v->domain->id,
                                      v->id, r.apic_base_msr);
+    v->hvm->apic = a;
     return 0;
 }
 
 static int load_lapic_regs(struct vcpu *v, const u8 *body, u32 n)
 {
     (void)n;
-    /* Saved from a running guest: Linux expects no event until it has bound its ports anew. */
-    memset(v->domain->shared_info->evtchn_mask, 0xff, sizeof(v->domain->shared_info->evtchn_mask));
     if (!vlapic_load(&v->hvm->apic, clock_now(), body))
         return (int)hypercall_refuse(-EINVAL, "hvmcontext: d%uv%u: APIC registers", v->domain->id,
                                      v->id);
+    /* Saved from a running guest: Linux expects no event until it has bound its ports anew. */
+    memset(v->domain->shared_info->evtchn_mask, 0xff, sizeof(v->domain->shared_info->evtchn_mask));
     hvm_vendor->set_tpr(v, v->hvm->apic.tpr);
     WRITE_ONCE(v->hvm->apic_timer_due, true); /* it is set at the next look */
     hvm_intr_poke(v);

@@ -198,7 +198,7 @@ static void legacy_get(struct vcpu *v, struct vcpu_guest_context *ctx)
     ctx->ctrlreg[2] = s.cr2;
     ctx->ctrlreg[3] = s.cr3;
     ctx->ctrlreg[4] = s.cr4;
-    ctx->flags = VGCF_online;
+    ctx->flags = READ_ONCE(v->pause) & VPAUSE_DOWN ? 0 : VGCF_online;
     fpu_get_legacy(&v->fpu, &ctx->fpu_ctxt);
 }
 

@@ -95,27 +95,6 @@ int memmap_add(struct memmap *m, u64 start, u64 end, u32 type)
     return rc;
 }
 
-const struct memmap_entry *memmap_find(const struct memmap *m, u64 addr)
-{
-    unsigned int i;
-
-    for (i = 0; i < m->nr; i++)
-        if (addr >= m->entry[i].start && addr < m->entry[i].end)
-            return &m->entry[i];
-    return NULL;
-}
-
-u64 memmap_total(const struct memmap *m, u32 type)
-{
-    u64 sum = 0;
-    unsigned int i;
-
-    for (i = 0; i < m->nr; i++)
-        if (m->entry[i].type == type)
-            sum += m->entry[i].end - m->entry[i].start;
-    return sum;
-}
-
 bool memmap_audit(const struct memmap *m)
 {
     unsigned int i;

@@ -35,12 +35,6 @@ struct memmap {
  */
 int memmap_add(struct memmap *m, u64 start, u64 end, u32 type) MUST_CHECK;
 
-/* The entry that holds addr, or NULL. */
-const struct memmap_entry *memmap_find(const struct memmap *m, u64 addr);
-
-/* Bytes of a type. */
-u64 memmap_total(const struct memmap *m, u32 type);
-
 /* True when the map is sorted, disjoint, merged and without empty entries. */
 bool memmap_audit(const struct memmap *m);
 

@@ -40,13 +40,6 @@ static const struct unpack_codec *unpack_find(const u8 *src, size_t len)
     return NULL;
 }
 
-const char *unpack_codec_name(const u8 *src, size_t len)
-{
-    const struct unpack_codec *c = unpack_find(src, len);
-
-    return c ? c->name : NULL;
-}
-
 size_t unpack_scratch_size(const u8 *src, size_t len, size_t dst_size)
 {
     const struct unpack_codec *c = unpack_find(src, len);

@@ -38,9 +38,6 @@ struct unpack_job {
  */
 int unpack_run(struct unpack_job *job) MUST_CHECK;
 
-/* The codec's name by the magic at src, or NULL for an unknown one. */
-const char *unpack_codec_name(const u8 *src, size_t len);
-
 /* Bytes of scratch the decoder for src needs to produce dst_size bytes (an upper bound). */
 size_t unpack_scratch_size(const u8 *src, size_t len, size_t dst_size);
 

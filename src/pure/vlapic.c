@@ -403,7 +403,7 @@ void vlapic_save(struct vlapic *a, u64 now, u8 image[VLAPIC_IMAGE])
     memcpy(image + VLAPIC_ICR2 * 16, (u8 *)&a->icr + 4, 4);
 }
 
-bool vlapic_load(struct vlapic *a, u64 now, const u8 image[VLAPIC_IMAGE])
+bool vlapic_load(struct vlapic *to, u64 now, const u8 image[VLAPIC_IMAGE])
 {
     /* An enabled APIC keeps its LVT entries; the count begins when all else is there. */
     static const u8 order[] = {VLAPIC_SPIV,        VLAPIC_TPR,       VLAPIC_LVT_TIMER,
@@ -411,23 +411,25 @@ bool vlapic_load(struct vlapic *a, u64 now, const u8 image[VLAPIC_IMAGE])
                                VLAPIC_LVT_LINT1,   VLAPIC_LVT_ERROR, VLAPIC_TIMER_DIVIDE,
                                VLAPIC_TIMER_INIT};
     u32 regs[VLAPIC_REGS], i;
+    struct vlapic a = *to;
     struct vlapic_ipi ipi;
 
     for (i = 0; i < VLAPIC_REGS; i++)
         memcpy(&regs[i], image + i * 16, 4);
     for (i = 0; i < ARRAY_SIZE(order); i++)
-        if (vlapic_write(a, order[i], regs[order[i]], now, &ipi) == VLAPIC_GP)
+        if (vlapic_write(&a, order[i], regs[order[i]], now, &ipi) == VLAPIC_GP)
             return false;
-    if (a->mode == VLAPIC_MODE_XAPIC) {
-        a->ldr = regs[VLAPIC_LDR] & 0xff000000u;
-        a->dfr = regs[VLAPIC_DFR] | 0xfffffffu;
+    if (a.mode == VLAPIC_MODE_XAPIC) {
+        a.ldr = regs[VLAPIC_LDR] & 0xff000000u;
+        a.dfr = regs[VLAPIC_DFR] | 0xfffffffu;
     }
-    a->icr = ((u64)regs[VLAPIC_ICR2] << 32 | regs[VLAPIC_ICR]) & ICR_BITS;
-    a->esr = regs[VLAPIC_ESR] & 0xff;
+    a.icr = ((u64)regs[VLAPIC_ICR2] << 32 | regs[VLAPIC_ICR]) & ICR_BITS;
+    a.esr = regs[VLAPIC_ESR] & 0xff;
     for (i = 0; i < 8; i++) {
-        a->isr[i] = regs[VLAPIC_ISR + i] & (i == 0 ? 0xffff0000u : ~0u);
-        a->irr[i] = regs[VLAPIC_IRR + i] & (i == 0 ? 0xffff0000u : ~0u);
+        a.isr[i] = regs[VLAPIC_ISR + i] & (i == 0 ? 0xffff0000u : ~0u);
+        a.irr[i] = regs[VLAPIC_IRR + i] & (i == 0 ? 0xffff0000u : ~0u);
     }
-    a->irr_any = 1;
+    a.irr_any = 1;
+    *to = a;
     return true;
 }

@@ -112,7 +112,8 @@ void vlapic_accept(struct vlapic *a, u32 vector);
 
 /*
  * All registers as they are in memory, sixteen bytes each; and back, in the mode the APIC is in:
- * false when one has a value it cannot have. The vCPU does not run. The timer starts anew.
+ * false, and nothing is changed, when one has a value it cannot have. The vCPU does not run. The
+ * timer starts anew.
  */
 #define VLAPIC_IMAGE (VLAPIC_REGS * 16u)
 void vlapic_save(struct vlapic *a, u64 now, u8 image[VLAPIC_IMAGE]);

@@ -15,6 +15,5 @@
 #define strcmp  wh_strcmp
 #define strncmp wh_strncmp
 #define strchr  wh_strchr
-#define strstr  wh_strstr
 
 #endif

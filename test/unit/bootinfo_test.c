@@ -2,6 +2,7 @@
 /* Multiboot 1 and 2 records, good and bad, in a toy physical memory. */
 #include "host/host.h"
 #include "pure/bootinfo.h"
+#include "unit/memmap_look.h"
 
 #define BASE 0x8000u /* physical address of ram[0] */
 #define RAM  0x8000u
@@ -159,8 +160,8 @@ TEST(mb1_resolves_overlaps)
     mmap1(5, ~0ull - 0xfff, 0x2000, 2);
     CHECK_EQ(parse1(), 0);
     CHECK(memmap_audit(&b.map));
-    CHECK_EQ(memmap_find(&b.map, 0x200800)->type, MEMMAP_NVS);
-    CHECK_EQ(memmap_find(&b.map, 0x201000)->type, MEMMAP_RAM);
+    CHECK_EQ(memmap_type(&b.map, 0x200800), MEMMAP_NVS);
+    CHECK_EQ(memmap_type(&b.map, 0x201000), MEMMAP_RAM);
     CHECK_EQ(b.map.entry[b.map.nr - 1].end, ~0ull);
 }
 

@@ -191,12 +191,17 @@ TEST(timer_masked_when_over)
 static void refused(u32 reg, u32 val)
 {
     u8 image[VLAPIC_IMAGE];
+    struct vlapic was;
 
     vlapic_reset(&a, 2, false);
     a.mode = VLAPIC_MODE_X2APIC;
     vlapic_save(&a, 0, image);
+    memcpy(image, "\xff\xff\xff\xff", 4);     /* the id is not loaded */
+    memset(image + VLAPIC_TPR * 16, 0x5a, 1); /* loaded before what is refused */
     memcpy(image + reg * 16, &val, sizeof(val));
+    was = a;
     CHECK(!vlapic_load(&a, 0, image));
+    CHECK_MEM(&a, &was, sizeof(a));
 }
 
 TEST(saved_and_loaded)
