@@ -61,7 +61,9 @@ static uint32_t rdmsr(uint32_t msr)
 
 static void wrmsr(uint32_t msr, uint64_t val)
 {
-    __asm__ volatile("wrmsr" : : "a"((uint32_t)val), "d"((uint32_t)(val >> 32)), "c"(msr)
+    __asm__ volatile("wrmsr"
+                     :
+                     : "a"((uint32_t)val), "d"((uint32_t)(val >> 32)), "c"(msr)
                      : "memory");
 }
 

@@ -28,10 +28,10 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-#define PAGE 4096u
+#define PAGE        4096u
 #define FAULT_PAGES 512u
-#define BATCHES 7
-#define RING_MAX 8
+#define BATCHES     7
+#define RING_MAX    8
 
 struct row {
     const char *name;

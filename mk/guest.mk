@@ -49,7 +49,7 @@ $(GUEST_DIR)/%.elf: $(GUEST_DIR)/%/start.o $(GUEST_DIR)/%/main.o $(GUEST_LIB) \
 	    --build-id=none -T test/guest/lib/guest.lds -o $@ $(filter %.o,$^)
 
 # PVH kernels, test/guest/pvh_NAME: flat, inside the micro dom0 that builds their domain.
-PVH_BASE := $(patsubst %,$(GUEST_DIR)/pvh/%.o,entry pvh print probe event)
+PVH_BASE := $(patsubst %,$(GUEST_DIR)/pvh/%.o,entry pvh fault print probe event)
 PVH_LIB := $(PVH_BASE) $(GUEST_DIR)/pvh/box.o
 PVH_DEFS := '-DHYPERCALL_INSN="call pvh_hypercall"' -Itest/guest/pvh
 

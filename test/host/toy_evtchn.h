@@ -96,8 +96,8 @@ static void toy_compare_port(unsigned int d, u32 port)
     if (m->state == EVTCHN_FREE)
         return;
     if (evtchn_vcpu(w) != m->vcpu || evtchn_dom(w) != m->dom || evtchn_arg(w) != m->arg)
-        FAIL("d%u port %u, state %d: vcpu %u dom %u arg %u, model %u %u %u", d, port,
-             (int)m->state, evtchn_vcpu(w), evtchn_dom(w), evtchn_arg(w), m->vcpu, m->dom, m->arg);
+        FAIL("d%u port %u, state %d: vcpu %u dom %u arg %u, model %u %u %u", d, port, (int)m->state,
+             evtchn_vcpu(w), evtchn_dom(w), evtchn_arg(w), m->vcpu, m->dom, m->arg);
 }
 
 static void toy_compare(void)

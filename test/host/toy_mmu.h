@@ -35,7 +35,7 @@
 struct toy_cpu {
     u64 writable; /* mapped with the right to write */
     u64 table[4]; /* [level]: as a table of that level, 1 to 3 */
-    u32 flushed; /* clock of the last flush */
+    u32 flushed;  /* clock of the last flush */
     u32 flushes;
 };
 

@@ -15,15 +15,15 @@
 #include "host/host.h"
 #include "pure/credit_limit.h"
 
-#define TOY_CPUS    4
-#define TOY_TASKS   40
-#define TOY_ALARM   2000ul
-#define TOY_SWITCH  1000ul
-#define TOY_NEVER   (~(u64)0)
-#define TOY_LATE    100000 /* latencies kept per task */
-#define MS          1000000ul
-#define US          1000ul
-#define SEC         1000000000ul
+#define TOY_CPUS   4
+#define TOY_TASKS  40
+#define TOY_ALARM  2000ul
+#define TOY_SWITCH 1000ul
+#define TOY_NEVER  (~(u64)0)
+#define TOY_LATE   100000 /* latencies kept per task */
+#define MS         1000000ul
+#define US         1000ul
+#define SEC        1000000000ul
 
 struct toy_task {
     struct credit_unit unit;
@@ -35,14 +35,14 @@ struct toy_task {
     u64 progress; /* ns computed: counted by the machine, not by the policy */
     u64 todo;     /* ns until it sleeps */
     u64 wake_at;
-    u64 woke; /* ready since then and not run yet; TOY_NEVER: it has */
+    u64 woke;                  /* ready since then and not run yet; TOY_NEVER: it has */
     u32 late[TOY_LATE], lates; /* us from each wake-up to its first instruction */
 };
 
 struct toy_cpu {
     struct credit_queue queue;
     u64 alarm;
-    u64 since;    /* progress of what runs is counted up to here */
+    u64 since; /* progress of what runs is counted up to here */
     u64 switches, idle;
 };
 

@@ -151,25 +151,24 @@ static void refused(const struct vcpu *v, const char *why)
                   c->intercept1);
 }
 
-static void check_event(const struct vcpu *v, u64 e)
+const char *hvmguest_event_wrong(u64 e, bool errors)
 {
     const u32 with_error = 1u << 8 | 0x1fu << 10 | 1u << 17;
     u32 type = e >> 8 & 7, vector = e & 0xff;
 
     if (!(e & HVM_EVENT_VALID))
-        return;
+        return NULL;
     if (e & 0x7ffff000)
-        refused(v, "reserved bits in the event");
+        return "reserved bits in the event";
     if (type != HVM_EVENT_INTR && type != HVM_EVENT_NMI && type != HVM_EVENT_FAULT)
-        refused(v, "an event of unknown type");
+        return "an event of unknown type";
     if (type == HVM_EVENT_INTR && vector < 16)
-        refused(v, "an interrupt with an exception's number");
+        return "an interrupt with an exception's number";
     if (type == HVM_EVENT_FAULT && (vector > 31 || vector == TRAP_NMI))
-        refused(v, "an exception that is none");
-    if (type == HVM_EVENT_FAULT && !(e & HVM_EVENT_EV) != !(with_error >> vector & 1))
-        refused(v, "an error code that does not belong there, or none");
-    if (type != HVM_EVENT_FAULT && e & HVM_EVENT_EV)
-        refused(v, "an error code for an interrupt");
+        return "an exception that is none";
+    errors &= type == HVM_EVENT_FAULT && with_error >> vector & 1;
+    return !(e & HVM_EVENT_EV) == errors ? "an error code that does not belong there, or none"
+                                         : NULL;
 }
 
 static void check_state(const struct vcpu *v, const struct vmcb *c)
@@ -247,6 +246,7 @@ bool hvmguest_enter(void)
 {
     struct cpu_regs *regs = &cpu_info()->guest;
     struct vcpu *v = vcpu_current();
+    const char *why;
     struct vmcb *c;
     u32 i;
 
@@ -267,7 +267,9 @@ bool hvmguest_enter(void)
             return false;
     }
     c = svm_vmcb(v);
-    check_event(v, c->eventinj);
+    why = hvmguest_event_wrong(c->eventinj, true);
+    if (why)
+        refused(v, why);
     check_state(v, c);
     check_controls(v, c);
     check_asid(v, c);

@@ -26,6 +26,11 @@ bool hvmguest_access(u64 va, void *buf, size_t n, bool write);
  * block. False: another vCPU has the processor now. The control block is the guest's then.
  */
 bool hvmguest_enter(void);
+/*
+ * What is wrong with an event to be injected that a control block's word describes (both vendors'
+ * are alike), or NULL. errors: the guest is in a mode in which exceptions have error codes.
+ */
+const char *hvmguest_event_wrong(u64 e, bool errors);
 /* It exits as the control block and the registers say. */
 void hvmguest_exit(void);
 

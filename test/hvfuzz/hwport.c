@@ -77,7 +77,7 @@ static struct hw_cpu *this_cpu(void)
     return &hw.cpu[machine_cpu()];
 }
 
-#define SVM_LEAF 0x8000000a
+#define SVM_LEAF  0x8000000a
 #define SVM_ASIDS 6 /* few, so that they run out */
 
 void hwport_init(void)

@@ -243,28 +243,19 @@ static void check_host(const struct vcpu *v)
 /* 27.2.1.3, and 27.3.1.4 and 27.3.1.5 where they are about events. */
 static void check_event(const struct vcpu *v)
 {
-    const u32 with_error = 1u << 8 | 0x1fu << 10 | 1u << 17;
     u64 e = get(VMCS_ENTRY_EVENT), shadow = get(VMCS_GUEST_SHADOW);
     u32 type = e >> 8 & 7, vector = e & 0xff;
-    bool error = type == HVM_EVENT_FAULT && vector < 32 && with_error >> vector & 1 &&
-                 get(VMCS_GUEST_CR0) & CR0_PE;
+    const char *why = hvmguest_event_wrong(e, get(VMCS_GUEST_CR0) & CR0_PE);
 
     if (!(e & HVM_EVENT_VALID) != (v->hvm->vmx->event == 0))
         refused(v, "an event that is none, or lost");
     if (!(e & HVM_EVENT_VALID))
         return;
-    if (e & 0x7ffff000)
-        refused(v, "reserved bits in the event");
-    if (type != HVM_EVENT_INTR && type != HVM_EVENT_NMI && type != HVM_EVENT_FAULT)
-        refused(v, "an event of unknown type");
-    if (type == HVM_EVENT_INTR && vector < 16)
-        refused(v, "an interrupt with an exception's number");
-    if ((type == HVM_EVENT_FAULT && (vector > 31 || vector == TRAP_NMI)) ||
-        (type == HVM_EVENT_NMI && vector != TRAP_NMI))
-        refused(v, "an exception that is none");
-    if (!(e & HVM_EVENT_EV) == error)
-        refused(v, "an error code that does not belong there, or none");
-    if (error && get(VMCS_ENTRY_ERROR) >> 16 != 0)
+    if (why)
+        refused(v, why);
+    if (type == HVM_EVENT_NMI && vector != TRAP_NMI)
+        refused(v, "an NMI with another number");
+    if (e & HVM_EVENT_EV && get(VMCS_ENTRY_ERROR) >> 16 != 0)
         refused(v, "an impossible error code");
     if (type == HVM_EVENT_INTR &&
         (!(get(VMCS_GUEST_RFLAGS) & RFLAGS_IF) || shadow & VMX_SHADOW_STI_SS))

@@ -52,8 +52,7 @@ static int parse(const char *line)
 
 TEST(sets_every_kind)
 {
-    CHECK_EQ(parse("  noreboot no-smp maxcpus=0x10 heap-max=3 title=\"a b\" edd=off edd\t"),
-             0);
+    CHECK_EQ(parse("  noreboot no-smp maxcpus=0x10 heap-max=3 title=\"a b\" edd=off edd\t"), 0);
     CHECK(v.on && !v.off);
     CHECK_EQ(v.count, 16);
     CHECK_EQ(v.size, 3 << 20);

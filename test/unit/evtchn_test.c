@@ -160,8 +160,7 @@ static void *racer(void *arg)
         if (x & 1) {
             port = evtchn_alloc(&toy[d]);
             if (port > 0 && (x & 2)) {
-                evtchn_publish(&toy[d], (u32)port,
-                               evtchn_word(EVTCHN_UNBOUND, 0, toy_id[peer], 0));
+                evtchn_publish(&toy[d], (u32)port, evtchn_word(EVTCHN_UNBOUND, 0, toy_id[peer], 0));
             } else if (port > 0) {
                 rc = evtchn_connect(&toy[d], (u32)port, &toy[peer], guess);
                 if (rc)

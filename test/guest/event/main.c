@@ -109,8 +109,8 @@ static void lost_result(void)
 
 static void unbound(void)
 {
-    static const unsigned int doms[] = {0, 1, 0x7fef, DOMID_IO, DOMID_XEN, DOMID_COW, DOMID_INVALID,
-                                        DOMID_IDLE, 0x8000, 0xffff};
+    static const unsigned int doms[] = {
+        0, 1, 0x7fef, DOMID_IO, DOMID_XEN, DOMID_COW, DOMID_INVALID, DOMID_IDLE, 0x8000, 0xffff};
     unsigned int i;
     int port;
 

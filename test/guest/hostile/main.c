@@ -146,13 +146,12 @@ static void timer_from_two(void)
  */
 extern char user_escape[];
 USER_FN(user_escape)
-    "1: mov $18, %eax\n"           /* console_io */
-    "   xor %edi, %edi\n"          /* write */
+"1: mov $18, %eax\n"      /* console_io */
+    "   xor %edi, %edi\n" /* write */
     "   mov $26, %esi\n"
-    "   mov $0x500000, %edx\n"     /* USER_DATA */
+    "   mov $0x500000, %edx\n" /* USER_DATA */
     "   syscall\n"
-    "   jmp 1b\n"
-USER_FN_END;
+    "   jmp 1b\n" USER_FN_END;
 
 static void event_without_stack(void)
 {

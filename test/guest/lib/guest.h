@@ -177,6 +177,12 @@ int run_code(struct frame *f, const void *code, unsigned int len);
 /* Where run_code() puts its bytes. */
 extern uint8_t code_page[];
 
+/* For the trap handlers: goes on where the exception table says (false: nowhere). */
+bool fault_fix_up(struct frame *f);
+/* Does a run_frame() wait for what happens? If so, f happened: run_frame() comes back. */
+bool frame_runs(void);
+void frame_ended(const struct frame *f) __attribute__((noreturn));
+
 /* ---- Memory (mm.c) ----------------------------------------------------------------------- */
 
 #define PTE_P             0x1ul

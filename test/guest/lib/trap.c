@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What happened, and was it meant to? Every trap comes here as a struct frame. In order: a hook of
- * the test's, a run_frame() that waits for whatever comes, the exception table, event delivery;
+ * the test's, a run_frame() that waits for whatever comes, event delivery, the exception table;
  * anything else ends the test with its registers.
  */
 #include "guest.h"
 
-struct extable {
-    uint64_t insn, fixup;
-};
-
-extern const struct extable extable_start[], extable_end[];
-extern void frame_enter(struct frame *f, uint64_t *save_sp);
-extern void frame_leave(uint64_t sp);
 extern void event_dispatch(unsigned int cpu);
 void trap_dispatch(struct frame *f);
 
-struct fault fault = {.vector = -1};
-trap_hook_t *trap_hook[VECTOR_COUNT];
-uint8_t code_page[4096] __attribute__((aligned(4096)));
-
 static struct trap_info table[257];
 static uint8_t code_stack[8192] __attribute__((aligned(4096)));
-static uint64_t run_sp;
-static struct frame *running;
 
 static bool has_error_code(unsigned int vector)
 {
@@ -41,19 +28,6 @@ static void record(const struct frame *f, int vector)
                       (vector == VECTOR_FAILSAFE ? 32 : 0);
 }
 
-static bool fix_up(struct frame *f)
-{
-    const struct extable *e;
-
-    for (e = extable_start; e < extable_end; e++) {
-        if (e->insn == f->rip) {
-            f->rip = e->fixup;
-            return true;
-        }
-    }
-    return false;
-}
-
 static void unexpected(const struct frame *f, unsigned int vector, unsigned int cpu)
 {
     print("note trap %u on vCPU %u error %lx rip %lx cs %lx rflags %lx rsp %lx ss %lx\n", vector,
@@ -66,15 +40,12 @@ static void unexpected(const struct frame *f, unsigned int vector, unsigned int 
 void trap_dispatch(struct frame *f)
 {
     unsigned int vector = f->vector & 0xffff, cpu = (unsigned int)(f->vector >> 16);
-    struct frame *to = running;
 
     if (vector < VECTOR_COUNT && trap_hook[vector] && trap_hook[vector](f))
         return;
-    if (cpu == 0 && to) {
+    if (cpu == 0 && frame_runs()) {
         record(f, (int)vector);
-        *to = *f;
-        running = NULL;
-        frame_leave(run_sp);
+        frame_ended(f);
     }
     if (vector == VECTOR_EVENT) {
         event_dispatch(cpu);
@@ -82,30 +53,9 @@ void trap_dispatch(struct frame *f)
     }
     if (cpu == 0)
         record(f, (int)vector);
-    if (fix_up(f))
+    if (fault_fix_up(f))
         return;
     unexpected(f, vector, cpu);
-}
-
-int fault_take(void)
-{
-    int vector = fault.vector;
-
-    fault.vector = -1;
-    return vector;
-}
-
-int run_frame(struct frame *f)
-{
-    static struct frame copy;
-    int vector;
-
-    copy = *f;
-    running = f;
-    frame_enter(&copy, &run_sp);
-    vector = fault_take();
-    barrier();
-    return vector;
 }
 
 int run_code(struct frame *f, const void *code, unsigned int len)

@@ -85,8 +85,8 @@ static void base_pointers(void)
     check_eq("same base again", mmuext(MMUEXT_NEW_BASEPTR, va_mfn(l4), 0), 0);
     check_eq("old base", mmuext(MMUEXT_NEW_BASEPTR, old, 0), 0);
     check_eq("unused: writable", page_rw(l4), 0);
-    check_eq("new base: L1 table", (table_pin(1, va_mfn(l1)),
-                                    mmuext(MMUEXT_NEW_BASEPTR, va_mfn(l1), 0)), -22);
+    check_eq("new base: L1 table",
+             (table_pin(1, va_mfn(l1)), mmuext(MMUEXT_NEW_BASEPTR, va_mfn(l1), 0)), -22);
     table_unpin(va_mfn(l1));
     value_rc("new base: 0", mmuext(MMUEXT_NEW_BASEPTR, 0, 0));
     value_rc("new base: beyond memory", mmuext(MMUEXT_NEW_BASEPTR, 1ul << 27, 0));

@@ -23,7 +23,7 @@ static volatile bool second_up, second_done;
 static uint64_t done_ops[2], looked[2], found[2];
 static unsigned int unpin_lock; /* who holds it may rely on a table to stay pinned */
 
-#define WINDOW(cpu, i) ((uint64_t *)(0xffff960000000000ul + (((cpu) * 64 + (i)) << 12)))
+#define WINDOW(cpu, i) ((uint64_t *)(0xffff960000000000ul + (((cpu)*64 + (i)) << 12)))
 
 struct random {
     uint64_t s;

@@ -30,8 +30,8 @@ static void chain_init(void)
     l1 = table_new();
     pt_set(&l2[0], MKPTE(va_mfn(l1), PTE_RWP));
     pt_set(&l3[0], MKPTE(va_mfn(l2), PTE_RWP));
-    check_eq("chain",
-             pt_set(&((uint64_t *)start_info->pt_base)[300], MKPTE(va_mfn(l3), PTE_RWP)), 0);
+    check_eq("chain", pt_set(&((uint64_t *)start_info->pt_base)[300], MKPTE(va_mfn(l3), PTE_RWP)),
+             0);
     chain[1] = va_mfn(l1);
     chain[2] = va_mfn(l2);
     chain[3] = va_mfn(l3);
@@ -90,7 +90,7 @@ static void results_into(const char *what, void *va)
 {
     struct evtchn_alloc_unbound *op = va;
     unsigned int *done = va;
-    struct mmu_update none = { 0, 0 };
+    struct mmu_update none = {0, 0};
 
     (void)op;
     value_rc(text("%s: get_features into it", what),
@@ -130,7 +130,7 @@ static void alias_first(void)
     value_rc("base pointer with a writable alias", mmuext(MMUEXT_NEW_BASEPTR, va_mfn(t), 0));
     value_rc("user base with a writable alias", mmuext(MMUEXT_NEW_USER_BASEPTR, va_mfn(t), 0));
     value_rc("GDT with a writable alias",
-             hypercall2(__HYPERVISOR_set_gdt, (uint64_t)&(uint64_t){ va_mfn(t) }, 8));
+             hypercall2(__HYPERVISOR_set_gdt, (uint64_t) & (uint64_t){va_mfn(t)}, 8));
     check_eq("as L2's child with a writable alias",
              pt_set(&((uint64_t *)mfn_va(chain[2]))[1], MKPTE(va_mfn(t), PTE_RWP)), -22);
     check_eq("as L3's child with a writable alias",
@@ -166,8 +166,8 @@ static void stale_tlb(void)
     check_eq("alias for the TLB", pt_set(&l1[3], MKPTE(va_mfn(t), PTE_RWP)), 0);
     *alias = 1;
     check_eq("alias read-only without flush", pt_set(&l1[3], MKPTE(va_mfn(t), PTE_ROP)), 0);
-    check_eq("own mapping read-only without flush",
-             va_set(t, MKPTE(va_mfn(t), PTE_ROP), UVMF_NONE), 0);
+    check_eq("own mapping read-only without flush", va_set(t, MKPTE(va_mfn(t), PTE_ROP), UVMF_NONE),
+             0);
     *t = 0;
     check_eq("pin", table_pin(1, va_mfn(t)), 0);
     check(store_refused((uint64_t *)alias, va_mfn(t)), "no stale store through the alias");

@@ -6,7 +6,7 @@
  */
 #include "guest.h"
 
-#define FLAGS(pte) ((pte) & 0xfff0000000000fffu)
+#define FLAGS(pte) ((pte)&0xfff0000000000fffu)
 
 /* A chain of tables hung below the current L4 at slot 300, for tests to play with. */
 static uint64_t *tab[5]; /* [1..4]; 4 is the current L4 */
@@ -44,12 +44,22 @@ static void level_flags(unsigned int level)
         const char *name;
         uint64_t flags;
     } list[] = {
-        { "P RW US A D", PTE_RWP }, { "P", PTE_P }, { "P RW", PTE_P | PTE_RW },
-        { "P US", PTE_P | PTE_US }, { "PWT", PTE_RWP | PTE_PWT }, { "PCD", PTE_RWP | PTE_PCD },
-        { "PSE", PTE_RWP | PTE_PSE }, { "G", PTE_RWP | PTE_G }, { "AVL", PTE_RWP | 0xe00 },
-        { "NX", PTE_RWP | PTE_NX }, { "52", PTE_RWP | 1ul << 52 }, { "55", PTE_RWP | 1ul << 55 },
-        { "58", PTE_RWP | 1ul << 58 }, { "62", PTE_RWP | 1ul << 62 },
-        { "not present, all bits", ~1ul & ~(0xfffffffffful << 12) }, { "zero", 0 },
+        {"P RW US A D", PTE_RWP},
+        {"P", PTE_P},
+        {"P RW", PTE_P | PTE_RW},
+        {"P US", PTE_P | PTE_US},
+        {"PWT", PTE_RWP | PTE_PWT},
+        {"PCD", PTE_RWP | PTE_PCD},
+        {"PSE", PTE_RWP | PTE_PSE},
+        {"G", PTE_RWP | PTE_G},
+        {"AVL", PTE_RWP | 0xe00},
+        {"NX", PTE_RWP | PTE_NX},
+        {"52", PTE_RWP | 1ul << 52},
+        {"55", PTE_RWP | 1ul << 55},
+        {"58", PTE_RWP | 1ul << 58},
+        {"62", PTE_RWP | 1ul << 62},
+        {"not present, all bits", ~1ul & ~(0xfffffffffful << 12)},
+        {"zero", 0},
     };
     uint64_t *t = level == 4 ? tab[4] : tab[level];
     unsigned int i, slot = level == 4 ? SLOT + 1 : 5;
@@ -75,17 +85,17 @@ static void level_children(unsigned int level)
         const char *name;
         uint64_t mfn;
     } list[] = {
-        { "page mapped writable", va_mfn(rw) },
-        { "frame never mapped", mfn_alloc() },
-        { "L1 table", va_mfn(tab[1]) },
-        { "L2 table", va_mfn(tab[2]) },
-        { "L3 table", va_mfn(tab[3]) },
-        { "L4 in use", va_mfn(tab[4]) },
-        { "zeroed L4", va_mfn(spare[4]) },
-        { "device frame", 0xa0 },
-        { "hypervisor's table", PTE_MFN(tab[4][256]) },
-        { "shared_info", start_info->shared_info >> 12 },
-        { "frame beyond memory", 1ul << 27 },
+        {"page mapped writable", va_mfn(rw)},
+        {"frame never mapped", mfn_alloc()},
+        {"L1 table", va_mfn(tab[1])},
+        {"L2 table", va_mfn(tab[2])},
+        {"L3 table", va_mfn(tab[3])},
+        {"L4 in use", va_mfn(tab[4])},
+        {"zeroed L4", va_mfn(spare[4])},
+        {"device frame", 0xa0},
+        {"hypervisor's table", PTE_MFN(tab[4][256])},
+        {"shared_info", start_info->shared_info >> 12},
+        {"frame beyond memory", 1ul << 27},
     };
     unsigned int i;
 
@@ -142,7 +152,7 @@ static void promote_with(unsigned int level, const char *name, uint64_t entry, u
 static void promotions(void)
 {
     uint64_t *rw = page_alloc();
-    uint64_t good[5] = { 0, va_mfn(rw), va_mfn(spare[1]), va_mfn(spare[2]), va_mfn(spare[3]) };
+    uint64_t good[5] = {0, va_mfn(rw), va_mfn(spare[1]), va_mfn(spare[2]), va_mfn(spare[3])};
     unsigned int l;
 
     for (l = 1; l <= 4; l++) {

@@ -19,11 +19,11 @@
 enum { PVH_ASK_NONE, PVH_ASK_SEND, PVH_ASK_ADD, PVH_ASK_REMOVE, PVH_ASK_STATE };
 
 struct pvh_box {
-    uint32_t round;         /* in: which of the test's domains this is, from 0 */
-    uint32_t again;         /* out: there is one more to come */
-    char name[48];          /* out: what this one is about */
-    uint32_t seconds;       /* it is over after that long */
-    volatile uint32_t ask;  /* out, then cleared by dom0: a request, with its arguments */
+    uint32_t round;        /* in: which of the test's domains this is, from 0 */
+    uint32_t again;        /* out: there is one more to come */
+    char name[48];         /* out: what this one is about */
+    uint32_t seconds;      /* it is over after that long */
+    volatile uint32_t ask; /* out, then cleared by dom0: a request, with its arguments */
     uint32_t arg;
     int64_t result;
     volatile uint32_t head, tail; /* text: written up to, read up to */

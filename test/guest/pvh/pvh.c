@@ -6,9 +6,6 @@
 #define APIC_MSR 0x800u
 
 struct shared_info *shared_info = (struct shared_info *)PVH_SHARED;
-struct fault fault = {.vector = -1};
-trap_hook_t *trap_hook[VECTOR_COUNT];
-uint8_t code_page[4096] __attribute__((aligned(4096)));
 volatile uint32_t pvh_taken[256];
 volatile uint8_t pvh_order[64];
 volatile uint32_t pvh_order_count;
@@ -31,18 +28,11 @@ static uint8_t trap_stack[8192] __attribute__((aligned(16)));
 static uint8_t probe_stack[8192] __attribute__((aligned(4096)));
 static bool counted[256];
 
-/* As in lib/trap.c: the frame a test runs, and where run_frame() goes on. */
-static struct frame *running;
-static uint64_t run_sp;
-
-extern const uint64_t extable_start[], extable_end[];
 extern uint64_t pvh_gdt_tss[2];
 extern char pvh_stubs[];
 
 void pvh_main(void);
 void pvh_trap(struct frame *f);
-void frame_enter(struct frame *f, uint64_t *save_sp);
-void frame_leave(uint64_t sp) __attribute__((noreturn));
 
 void power_off(void)
 {
@@ -63,22 +53,9 @@ static void record(const struct frame *f, int vector)
     __asm__ volatile("mov %%cr2, %0" : "=r"(fault.cr2));
 }
 
-static bool fix_up(struct frame *f)
-{
-    const uint64_t *e;
-
-    for (e = extable_start; e < extable_end; e += 2)
-        if (f->rip == e[0]) {
-            f->rip = e[1];
-            return true;
-        }
-    return false;
-}
-
 void pvh_trap(struct frame *f)
 {
     unsigned int vector = (unsigned int)f->vector & 0xff;
-    struct frame *to = running;
 
     if (trap_hook[vector] && trap_hook[vector](f))
         return;
@@ -88,38 +65,14 @@ void pvh_trap(struct frame *f)
         return;
     }
     record(f, (int)vector);
-    if (to) {
-        *to = *f;
-        running = NULL;
-        frame_leave(run_sp);
-    }
-    if (fix_up(f))
+    if (frame_runs())
+        frame_ended(f);
+    if (fault_fix_up(f))
         return;
     print("FAIL trap %u: error %lx rip %lx cs %lx rflags %lx rsp %lx cr2 %lx\n", vector, f->error,
           f->rip, f->cs, f->rflags, f->rsp, fault.cr2);
     BOX->again = 0;
     power_off();
-}
-
-int fault_take(void)
-{
-    int vector = fault.vector;
-
-    fault.vector = -1;
-    return vector;
-}
-
-int run_frame(struct frame *f)
-{
-    static struct frame copy;
-    int vector;
-
-    copy = *f;
-    running = f;
-    frame_enter(&copy, &run_sp);
-    vector = fault_take();
-    barrier();
-    return vector;
 }
 
 const char *pvh_probe(enum pvh_mode mode, struct frame *f, const void *code, unsigned int len)
@@ -164,8 +117,8 @@ static void tables_init(void)
     }
     tss.rsp[0] = tss.ist[0] = (uint64_t)trap_stack + sizeof(trap_stack);
     tss.bitmap = sizeof(tss);
-    pvh_gdt_tss[0] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ul << 40 |
-                     (base >> 24 & 0xff) << 56;
+    pvh_gdt_tss[0] =
+        (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ul << 40 | (base >> 24 & 0xff) << 56;
     pvh_gdt_tss[1] = base >> 32;
     __asm__ volatile("lidt %0; ltr %w1" : : "m"(ptr), "r"(0x40));
 }
@@ -183,7 +136,9 @@ bool msr_read(uint32_t msr, uint64_t *val)
 bool msr_write(uint32_t msr, uint64_t val)
 {
     fault_take();
-    __asm__ volatile(EX("wrmsr") : : "a"((uint32_t)val), "d"((uint32_t)(val >> 32)), "c"(msr)
+    __asm__ volatile(EX("wrmsr")
+                     :
+                     : "a"((uint32_t)val), "d"((uint32_t)(val >> 32)), "c"(msr)
                      : "memory");
     return fault_take() < 0;
 }

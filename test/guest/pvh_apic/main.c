@@ -22,10 +22,10 @@
 #define TMCCT   0x390
 #define TDCR    0x3e0
 
-#define ENABLED   0x1ff
-#define SELF      0x40000u
-#define MASKED    0x10000u
-#define PERIODIC  0x20000u
+#define ENABLED  0x1ff
+#define SELF     0x40000u
+#define MASKED   0x10000u
+#define PERIODIC 0x20000u
 
 static const char *how(void)
 {

@@ -49,8 +49,8 @@ static void modes(void)
                NOWHERE);
         result("sched_op, yield", mode, __HYPERVISOR_sched_op, SCHEDOP_yield, 0);
         result("event_channel_op 99", mode, __HYPERVISOR_event_channel_op, 99, (uint64_t)features);
-        result("memory_op, own reservation", mode, __HYPERVISOR_memory_op,
-               XENMEM_maximum_ram_page, 0);
+        result("memory_op, own reservation", mode, __HYPERVISOR_memory_op, XENMEM_maximum_ram_page,
+               0);
         result("domctl", mode, __HYPERVISOR_domctl, (uint64_t)features, 0);
         result("number 64", mode, 64, 0, 0);
         result("number 0x80000000", mode, 0x80000000u, 0, 0);

@@ -113,7 +113,9 @@ static void end_cr3(void)
 
 static void end_stack(void)
 {
-    __asm__ volatile("mov %0, %%rsp; push %%rax; pop %%rcx" : : "r"(HOLE + 256), "a"(0x1234)
+    __asm__ volatile("mov %0, %%rsp; push %%rax; pop %%rcx"
+                     :
+                     : "r"(HOLE + 256), "a"(0x1234)
                      : "rcx", "memory");
     value(text("in %s", BOX->name), "goes on");
 }
@@ -128,10 +130,7 @@ static void end_idt(void)
 #define ON_HOLE(fn, insn)                                                                          \
     static void fn(void)                                                                           \
     {                                                                                              \
-        __asm__ volatile(insn                                                                      \
-                         :                                                                         \
-                         : "D"(HOLE), "S"(HOLE), "a"(0), "c"(4)                                    \
-                         : "memory", "cc", "rdx");                                                 \
+        __asm__ volatile(insn : : "D"(HOLE), "S"(HOLE), "a"(0), "c"(4) : "memory", "cc", "rdx");   \
         value(text("%s on no memory", BOX->name), "goes on");                                      \
     }
 ON_HOLE(end_add, "addl $1, (%%rdi)")

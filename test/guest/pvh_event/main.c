@@ -191,7 +191,9 @@ static void debug(void)
 
         __asm__ volatile("mov %0, %%dr0; mov %1, %%dr7; mov %2, %%dr6"
                          :
-                         : "r"((uint64_t)code_page + (i == 2 ? 2 : i == 4 ? 0 : 1)),
+                         : "r"((uint64_t)code_page + (i == 2   ? 2
+                                                      : i == 4 ? 0
+                                                               : 1)),
                            "r"(i < 6 ? 0x402ul : 0x400ul), "r"(0xffff0ff0ul));
         s = pvh_probe(list[i].mode, &f, list[i].code, list[i].len);
         __asm__ volatile("mov %%dr6, %0; mov %1, %%dr7" : "=r"(dr6) : "r"(0x400ul));

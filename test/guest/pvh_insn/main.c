@@ -118,8 +118,11 @@ static void stepped(void)
     uint64_t dr6;
 
     for (i = 0; i < ARRAY_SIZE(list); i++) {
-        struct frame f = {.rax = list[i].rax, .rcx = list[i].rcx, .rdx = list[i].rdx,
-                          .rbx = list[i].rbx, .rflags = FLAGS_TF};
+        struct frame f = {.rax = list[i].rax,
+                          .rcx = list[i].rcx,
+                          .rdx = list[i].rdx,
+                          .rbx = list[i].rbx,
+                          .rflags = FLAGS_TF};
         const char *s;
 
         __asm__ volatile("mov %0, %%dr6" : : "r"(0xffff0ff0ul));

@@ -71,12 +71,8 @@ static void devices(void)
         const char *name;
         uint64_t at;
     } list[] = {
-        {"the IO-APIC", 0xfec00000},
-        {"the HPET", 0xfed00000},
-        {"the TPM", 0xfed40000},
-        {"the BIOS", 0xfffffff0},
-        {"behind the APIC", 0xfee01000},
-        {"MMCONFIG", 0xe0000000},
+        {"the IO-APIC", 0xfec00000},     {"the HPET", 0xfed00000},        {"the TPM", 0xfed40000},
+        {"the BIOS", 0xfffffff0},        {"behind the APIC", 0xfee01000}, {"MMCONFIG", 0xe0000000},
         {"behind RAM", PVH_PAGES << 12},
     };
     unsigned int i;
@@ -137,9 +133,9 @@ static void by_dom0(void)
     check_eq("then memory", (int64_t)*page, 0x99);
     value_rc("added to the hole by dom0", pvh_ask(PVH_ASK_ADD, PVH_HOLE));
     *(volatile uint64_t *)HOLE = 5;
-    check_eq("the hole is memory", (int64_t)*(volatile uint64_t *)HOLE, 5);
+    check_eq("the hole is memory", (int64_t) * (volatile uint64_t *)HOLE, 5);
     value_rc("removed from the hole by dom0", pvh_ask(PVH_ASK_REMOVE, PVH_HOLE));
-    check_eq("the hole is one again", (int64_t)*(volatile uint64_t *)HOLE, -1);
+    check_eq("the hole is one again", (int64_t) * (volatile uint64_t *)HOLE, -1);
 }
 
 static long add(unsigned int space, uint64_t idx, uint64_t gfn)

@@ -58,7 +58,7 @@ static void all_ports(void)
 
 void test_main(const char *args)
 {
-    static const uint16_t ports[] = {0x20, 0x40, 0x61, 0x70, 0x92,
+    static const uint16_t ports[] = {0x20,  0x40,  0x61,  0x70,   0x92,
                                      0x3f8, 0xcf8, 0xcfc, 0xb000, 0xffff};
     unsigned int i;
 

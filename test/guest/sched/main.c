@@ -295,8 +295,8 @@ static void pins(void)
 
 static void remote_shutdowns(void)
 {
-    static const unsigned int doms[] = {1, 0x7fef, DOMID_IO, DOMID_XEN, DOMID_INVALID, DOMID_IDLE,
-                                        0xffff, DOMID_SELF};
+    static const unsigned int doms[] = {1,          0x7fef, DOMID_IO,  DOMID_XEN, DOMID_INVALID,
+                                        DOMID_IDLE, 0xffff, DOMID_SELF};
     unsigned int i;
 
     for (i = 0; i < ARRAY_SIZE(doms); i++) {

@@ -147,8 +147,7 @@ static void time_areas(void)
     uint32_t version;
     uint64_t end;
 
-    value_rc("time area without argument",
-             vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, NULL));
+    value_rc("time area without argument", vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, NULL));
     value_rc("time area, bad argument", vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, BAD_VA));
     a.addr.p = (uint64_t)t;
     check_eq("time area", vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &a), 0);
@@ -165,8 +164,7 @@ static void time_areas(void)
     a.addr.p = (uint64_t)NOWHERE;
     value_rc("time area, unmapped", vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &a));
     a.addr.p = (uint64_t)BAD_VA;
-    value_rc("time area in the hypervisor",
-             vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &a));
+    value_rc("time area in the hypervisor", vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &a));
     a.addr.p = 0x800000000000ul;
     value_rc("time area, not canonical", vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &a));
     a.addr.p = 0;
@@ -271,8 +269,8 @@ static void singleshots(void)
 
 static void periodics(void)
 {
-    static const uint64_t bad[] = {1, 1000, 99999, 100000, 999999, 1ul << 52, (1ul << 52) + 1,
-                                   1ul << 62, ~0ul};
+    static const uint64_t bad[] = {
+        1, 1000, 99999, 100000, 999999, 1ul << 52, (1ul << 52) + 1, 1ul << 62, ~0ul};
     uint64_t start;
     unsigned int i, n;
 
@@ -403,10 +401,9 @@ static void runstate_areas(void)
     sleep_ms(5);
     check(r->time[RUNSTATE_blocked] > blocked, "the area counts blocked time");
     check_eq("running again", r->state, RUNSTATE_running);
-    check_eq("vm_assist runstate_update_flag",
-             hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_enable,
-                        VMASST_TYPE_runstate_update_flag),
-             0);
+    check_eq(
+        "vm_assist runstate_update_flag",
+        hypercall2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
     sleep_ms(5);
     check(!(r->state_entry_time & XEN_RUNSTATE_UPDATE), "no update mark outside an update");
 

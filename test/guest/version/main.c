@@ -120,10 +120,9 @@ static void assists(void)
 {
     void *page = page_alloc();
     uint64_t *entry = (uint64_t *)pte_at(page, 1), pte = pte_get(page);
-    static const unsigned int types[] = {VMASST_TYPE_4gb_segments, VMASST_TYPE_4gb_segments_notify,
-                                         VMASST_TYPE_writable_pagetables,
-                                         VMASST_TYPE_pae_extended_cr3,
-                                         VMASST_TYPE_runstate_update_flag};
+    static const unsigned int types[] = {
+        VMASST_TYPE_4gb_segments, VMASST_TYPE_4gb_segments_notify, VMASST_TYPE_writable_pagetables,
+        VMASST_TYPE_pae_extended_cr3, VMASST_TYPE_runstate_update_flag};
     unsigned int i;
 
     for (i = 0; i < ARRAY_SIZE(types); i++) {

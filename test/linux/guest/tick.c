@@ -10,9 +10,8 @@
 
 static void obey(void)
 {
-    static const char *const words[] = {[SHUTDOWN_poweroff] = "poweroff",
-                                        [SHUTDOWN_reboot] = "reboot",
-                                        [SHUTDOWN_crash] = "crash"};
+    static const char *const words[] = {
+        [SHUTDOWN_poweroff] = "poweroff", [SHUTDOWN_reboot] = "reboot", [SHUTDOWN_crash] = "crash"};
     struct sched_shutdown arg = {.reason = SHUTDOWN_poweroff};
     char word[16];
 

@@ -62,8 +62,8 @@ static void table_round(void)
         entry[i] = MKPTE(va_mfn(frame), PTE_ROP);
     must(page_ro(table) == 0 && table_pin(1, va_mfn(table)) == 0);
     for (i = 0; i < UPDATES; i++)
-        updates[i] = (struct mmu_update){
-            va_maddr(&entry[i]), i & 1 ? MKPTE(frames[i % FRAMES], PTE_RWP) : 0};
+        updates[i] = (struct mmu_update){va_maddr(&entry[i]),
+                                         i & 1 ? MKPTE(frames[i % FRAMES], PTE_RWP) : 0};
     must(hypercall4(__HYPERVISOR_mmu_update, (uint64_t)updates, UPDATES, 0, DOMID_SELF) == 0);
     must(table_unpin(va_mfn(table)) == 0 && page_rw(table) == 0);
 }

@@ -20,9 +20,9 @@
 
 #define FRAMES    16
 #define NO_DOMAIN 0x7000u
-#define BAD_VA    0x10000ul             /* nothing is mapped there */
+#define BAD_VA    0x10000ul /* nothing is mapped there */
 #define NON_CANON 0x8000000000000000ul
-#define HV_VA     0xffff830000000000ul  /* the hypervisor's own */
+#define HV_VA     0xffff830000000000ul /* the hypervisor's own */
 
 /* Linux's include/uapi/xen/privcmd.h. */
 struct privcmd_mmap_resource {
@@ -30,8 +30,7 @@ struct privcmd_mmap_resource {
     uint32_t type, id, idx;
     uint64_t num, addr;
 };
-#define IOCTL_PRIVCMD_MMAP_RESOURCE                                                                \
-    _IOC(_IOC_NONE, 'P', 7, sizeof(struct privcmd_mmap_resource))
+#define IOCTL_PRIVCMD_MMAP_RESOURCE _IOC(_IOC_NONE, 'P', 7, sizeof(struct privcmd_mmap_resource))
 
 static uint32_t victim, stale;
 static xen_pfn_t frames[FRAMES], list[FRAMES];
@@ -100,12 +99,30 @@ CASE(sysctl_version)
     sc.interface_version = 1;
     return hcall(__HYPERVISOR_sysctl, (uint64_t)&sc, 0, 0, 0, 0);
 }
-CASE(domctl_unknown) { return domctl(9999, victim); }
-CASE(sysctl_unknown) { return hcall_sysctl(9999, &sc); }
-CASE(domctl_bad_pointer) { return hcall(__HYPERVISOR_domctl, BAD_VA, 0, 0, 0, 0); }
-CASE(domctl_hv_pointer) { return hcall(__HYPERVISOR_domctl, HV_VA, 0, 0, 0, 0); }
-CASE(sysctl_bad_pointer) { return hcall(__HYPERVISOR_sysctl, NON_CANON, 0, 0, 0, 0); }
-CASE(unknown_hypercall) { return hcall(62, 0, 0, 0, 0, 0); }
+CASE(domctl_unknown)
+{
+    return domctl(9999, victim);
+}
+CASE(sysctl_unknown)
+{
+    return hcall_sysctl(9999, &sc);
+}
+CASE(domctl_bad_pointer)
+{
+    return hcall(__HYPERVISOR_domctl, BAD_VA, 0, 0, 0, 0);
+}
+CASE(domctl_hv_pointer)
+{
+    return hcall(__HYPERVISOR_domctl, HV_VA, 0, 0, 0, 0);
+}
+CASE(sysctl_bad_pointer)
+{
+    return hcall(__HYPERVISOR_sysctl, NON_CANON, 0, 0, 0, 0);
+}
+CASE(unknown_hypercall)
+{
+    return hcall(62, 0, 0, 0, 0, 0);
+}
 
 static long create(uint32_t flags, uint32_t vcpus, uint32_t dom)
 {
@@ -117,10 +134,22 @@ static long create(uint32_t flags, uint32_t vcpus, uint32_t dom)
     dc.u.createdomain.grant_opts = 1;
     return domctl(XEN_DOMCTL_createdomain, dom);
 }
-CASE(create_unknown_flags) { return create(0x80000000u, 1, 0); }
-CASE(create_no_vcpus) { return create(0, 0, 0); }
-CASE(create_many_vcpus) { return create(0, 100000, 0); }
-CASE(create_existing_id) { return create(0, 1, victim); }
+CASE(create_unknown_flags)
+{
+    return create(0x80000000u, 1, 0);
+}
+CASE(create_no_vcpus)
+{
+    return create(0, 0, 0);
+}
+CASE(create_many_vcpus)
+{
+    return create(0, 100000, 0);
+}
+CASE(create_existing_id)
+{
+    return create(0, 1, victim);
+}
 CASE(create_other_pool)
 {
     dc.u.createdomain.cpupool_id = 77;
@@ -141,13 +170,34 @@ CASE(max_vcpus_other)
     dc.u.max_vcpus.max = 77;
     return domctl(XEN_DOMCTL_max_vcpus, victim);
 }
-CASE(pause_stale) { return domctl(XEN_DOMCTL_pausedomain, stale); }
-CASE(destroy_stale) { return domctl(XEN_DOMCTL_destroydomain, stale); }
-CASE(context_stale) { return domctl(XEN_DOMCTL_getvcpucontext, stale); }
-CASE(pause_reserved_id) { return domctl(XEN_DOMCTL_pausedomain, DOMID_XEN); }
-CASE(pause_dom0) { return domctl(XEN_DOMCTL_pausedomain, 0); }
-CASE(destroy_dom0) { return domctl(XEN_DOMCTL_destroydomain, 0); }
-CASE(resume_running) { return domctl(XEN_DOMCTL_resumedomain, 0); }
+CASE(pause_stale)
+{
+    return domctl(XEN_DOMCTL_pausedomain, stale);
+}
+CASE(destroy_stale)
+{
+    return domctl(XEN_DOMCTL_destroydomain, stale);
+}
+CASE(context_stale)
+{
+    return domctl(XEN_DOMCTL_getvcpucontext, stale);
+}
+CASE(pause_reserved_id)
+{
+    return domctl(XEN_DOMCTL_pausedomain, DOMID_XEN);
+}
+CASE(pause_dom0)
+{
+    return domctl(XEN_DOMCTL_pausedomain, 0);
+}
+CASE(destroy_dom0)
+{
+    return domctl(XEN_DOMCTL_destroydomain, 0);
+}
+CASE(resume_running)
+{
+    return domctl(XEN_DOMCTL_resumedomain, 0);
+}
 CASE(vcpuinfo_range)
 {
     dc.u.getvcpuinfo.vcpu = 77;
@@ -159,8 +209,14 @@ static long set_context(uint32_t vcpu, const void *arg)
     dc.u.vcpucontext.ctxt.p = (void *)arg;
     return domctl(XEN_DOMCTL_setvcpucontext, victim);
 }
-CASE(context_range) { return set_context(77, &context); }
-CASE(context_bad_pointer) { return set_context(0, (void *)BAD_VA); }
+CASE(context_range)
+{
+    return set_context(77, &context);
+}
+CASE(context_bad_pointer)
+{
+    return set_context(0, (void *)BAD_VA);
+}
 CASE(context_no_table)
 {
     memset(&context, 0, sizeof(context));
@@ -223,9 +279,18 @@ CASE(address_size)
     return domctl(XEN_DOMCTL_set_address_size, victim);
 }
 
-CASE(populate_absurd) { return reserve(XENMEM_populate_physmap, victim, 1ul << 60, 0, list); }
-CASE(populate_order) { return reserve(XENMEM_populate_physmap, victim, 1, 60, list); }
-CASE(populate_stale) { return reserve(XENMEM_populate_physmap, stale, 1, 0, list); }
+CASE(populate_absurd)
+{
+    return reserve(XENMEM_populate_physmap, victim, 1ul << 60, 0, list);
+}
+CASE(populate_order)
+{
+    return reserve(XENMEM_populate_physmap, victim, 1, 60, list);
+}
+CASE(populate_stale)
+{
+    return reserve(XENMEM_populate_physmap, stale, 1, 0, list);
+}
 CASE(populate_pointer)
 {
     return reserve(XENMEM_populate_physmap, victim, 4, 0, (xen_pfn_t *)NON_CANON);
@@ -245,8 +310,14 @@ CASE(decrease_no_frame)
     list[0] = 0x7fffffffful;
     return reserve(XENMEM_decrease_reservation, victim, 1, 0, list);
 }
-CASE(claim_absurd) { return reserve(XENMEM_claim_pages, victim, 1ul << 30, 0, NULL); }
-CASE(memory_unknown) { return memory(60, list); }
+CASE(claim_absurd)
+{
+    return reserve(XENMEM_claim_pages, victim, 1ul << 30, 0, NULL);
+}
+CASE(memory_unknown)
+{
+    return memory(60, list);
+}
 CASE(resource_type)
 {
     struct xen_mem_acquire_resource r = {.domid = (domid_t)victim, .type = 77, .nr_frames = 1};
@@ -257,7 +328,9 @@ CASE(resource_type)
 CASE(resource_absurd)
 {
     struct xen_mem_acquire_resource r = {.domid = (domid_t)victim,
-        .type = XENMEM_resource_grant_table, .frame = 1ul << 40, .nr_frames = 1};
+                                         .type = XENMEM_resource_grant_table,
+                                         .frame = 1ul << 40,
+                                         .nr_frames = 1};
 
     r.frame_list.p = list;
     return memory(XENMEM_acquire_resource, &r);
@@ -265,7 +338,7 @@ CASE(resource_absurd)
 CASE(exchange_absurd)
 {
     struct xen_memory_exchange e = {.in = {.nr_extents = 1ul << 50, .domid = DOMID_SELF},
-        .out = {.nr_extents = 1ul << 50, .domid = DOMID_SELF}};
+                                    .out = {.nr_extents = 1ul << 50, .domid = DOMID_SELF}};
 
     e.in.extent_start.p = list;
     e.out.extent_start.p = list;
@@ -332,12 +405,15 @@ CASE(pirq_range)
 
     return event(EVTCHNOP_bind_pirq, &b);
 }
-CASE(event_unknown) { return event(77, list); }
+CASE(event_unknown)
+{
+    return event(77, list);
+}
 
 static long map_ref(uint32_t dom, uint32_t ref)
 {
-    struct gnttab_map_grant_ref m = {.host_addr = (uint64_t)list, .flags = GNTMAP_host_map,
-        .ref = ref, .dom = (domid_t)dom};
+    struct gnttab_map_grant_ref m = {
+        .host_addr = (uint64_t)list, .flags = GNTMAP_host_map, .ref = ref, .dom = (domid_t)dom};
     long rc = grant(GNTTABOP_map_grant_ref, &m, 1);
 
     return rc != 0 ? rc : m.status;
@@ -355,11 +431,26 @@ static long map_frame(uint32_t frame)
     __atomic_store_n(&grants[20].flags, 0, __ATOMIC_SEQ_CST);
     return rc;
 }
-CASE(map_unused_ref) { return map_ref(victim, 21); }
-CASE(map_ref_range) { return map_ref(victim, 0xffffff00u); }
-CASE(map_stale) { return map_ref(stale, 1); }
-CASE(map_foreign_frame) { return map_frame(0x1000); }
-CASE(map_no_frame) { return map_frame(0xfffffff0u); }
+CASE(map_unused_ref)
+{
+    return map_ref(victim, 21);
+}
+CASE(map_ref_range)
+{
+    return map_ref(victim, 0xffffff00u);
+}
+CASE(map_stale)
+{
+    return map_ref(stale, 1);
+}
+CASE(map_foreign_frame)
+{
+    return map_frame(0x1000);
+}
+CASE(map_no_frame)
+{
+    return map_frame(0xfffffff0u);
+}
 CASE(map_not_for_us)
 {
     long rc;
@@ -383,7 +474,8 @@ CASE(unmap_handle)
 static long copy(uint64_t frame, uint32_t dom, uint16_t offset, uint16_t len)
 {
     struct gnttab_copy c = {.source = {.domid = (domid_t)dom, .offset = offset},
-        .dest = {.domid = DOMID_SELF}, .len = len};
+                            .dest = {.domid = DOMID_SELF},
+                            .len = len};
     long rc;
 
     c.source.u.gmfn = frame;
@@ -391,9 +483,18 @@ static long copy(uint64_t frame, uint32_t dom, uint16_t offset, uint16_t len)
     rc = grant(GNTTABOP_copy, &c, 1);
     return rc != 0 ? rc : c.status;
 }
-CASE(copy_foreign_frame) { return copy(frames[0], DOMID_SELF, 0, 16); }
-CASE(copy_other_domain) { return copy(frames[0], victim, 0, 16); }
-CASE(copy_over_page) { return copy(frames[0], DOMID_SELF, 4090, 16); }
+CASE(copy_foreign_frame)
+{
+    return copy(frames[0], DOMID_SELF, 0, 16);
+}
+CASE(copy_other_domain)
+{
+    return copy(frames[0], victim, 0, 16);
+}
+CASE(copy_over_page)
+{
+    return copy(frames[0], DOMID_SELF, 4090, 16);
+}
 CASE(setup_absurd)
 {
     struct gnttab_setup_table s = {.dom = (domid_t)victim, .nr_frames = 1000000};
@@ -403,8 +504,14 @@ CASE(setup_absurd)
     rc = grant(GNTTABOP_setup_table, &s, 1);
     return rc != 0 ? rc : s.status;
 }
-CASE(grant_pointer) { return grant(GNTTABOP_copy, (void *)NON_CANON, 1000); }
-CASE(grant_unknown) { return grant(77, list, 1); }
+CASE(grant_pointer)
+{
+    return grant(GNTTABOP_copy, (void *)NON_CANON, 1000);
+}
+CASE(grant_unknown)
+{
+    return grant(77, list, 1);
+}
 
 static long mmu_update(uint64_t ptr, uint64_t val, uint32_t dom)
 {
@@ -412,9 +519,18 @@ static long mmu_update(uint64_t ptr, uint64_t val, uint32_t dom)
 
     return hcall(__HYPERVISOR_mmu_update, (uint64_t)&u, 1, 0, dom, 0);
 }
-CASE(mmu_foreign_table) { return mmu_update(frames[0] << 12, 0, DOMID_SELF); }
-CASE(mmu_no_frame) { return mmu_update(0x7fffffffful << 12, 0, DOMID_SELF); }
-CASE(mmu_stale_domain) { return mmu_update(frames[0] << 12, 0, stale); }
+CASE(mmu_foreign_table)
+{
+    return mmu_update(frames[0] << 12, 0, DOMID_SELF);
+}
+CASE(mmu_no_frame)
+{
+    return mmu_update(0x7fffffffful << 12, 0, DOMID_SELF);
+}
+CASE(mmu_stale_domain)
+{
+    return mmu_update(frames[0] << 12, 0, stale);
+}
 CASE(m2p_foreign)
 {
     return mmu_update((frames[0] << 12) | MMU_MACHPHYS_UPDATE, 5, DOMID_SELF);
@@ -426,38 +542,61 @@ static long pin(uint64_t frame, uint32_t dom)
     op.arg1.mfn = frame;
     return hcall(__HYPERVISOR_mmuext_op, (uint64_t)&op, 1, 0, dom, 0);
 }
-CASE(pin_foreign) { return pin(frames[0], DOMID_SELF); }
-CASE(pin_no_frame) { return pin(0x7fffffffful, victim); }
-CASE(pin_stale) { return pin(frames[0], stale); }
-CASE(multicall_pointer) { return hcall(__HYPERVISOR_multicall, NON_CANON, 1000, 0, 0, 0); }
-CASE(version_unknown) { return hcall(__HYPERVISOR_xen_version, 99, (uint64_t)list, 0, 0, 0); }
+CASE(pin_foreign)
+{
+    return pin(frames[0], DOMID_SELF);
+}
+CASE(pin_no_frame)
+{
+    return pin(0x7fffffffful, victim);
+}
+CASE(pin_stale)
+{
+    return pin(frames[0], stale);
+}
+CASE(multicall_pointer)
+{
+    return hcall(__HYPERVISOR_multicall, NON_CANON, 1000, 0, 0, 0);
+}
+CASE(version_unknown)
+{
+    return hcall(__HYPERVISOR_xen_version, 99, (uint64_t)list, 0, 0, 0);
+}
 
 static const struct {
     const char *name;
     long (*fn)(void);
 } cases[] = {
-#define ROW(name) {#name, case_##name}
-    ROW(domctl_version), ROW(sysctl_version), ROW(domctl_unknown), ROW(sysctl_unknown),
-    ROW(domctl_bad_pointer), ROW(domctl_hv_pointer), ROW(sysctl_bad_pointer),
-    ROW(unknown_hypercall), ROW(create_unknown_flags), ROW(create_no_vcpus),
-    ROW(create_many_vcpus), ROW(create_existing_id), ROW(create_other_pool),
-    ROW(create_grant_version), ROW(max_vcpus_other), ROW(pause_stale), ROW(destroy_stale),
-    ROW(context_stale), ROW(pause_reserved_id), ROW(pause_dom0), ROW(destroy_dom0),
-    ROW(resume_running), ROW(vcpuinfo_range), ROW(context_range), ROW(context_bad_pointer),
-    ROW(context_no_table), ROW(context_foreign_table), ROW(affinity_range), ROW(affinity_empty),
-    ROW(sched_unknown), ROW(sched_command), ROW(frameinfo_absurd), ROW(tsc_mode),
-    ROW(address_size), ROW(populate_absurd), ROW(populate_order), ROW(populate_stale),
-    ROW(populate_pointer), ROW(populate_over_maximum), ROW(decrease_foreign),
-    ROW(decrease_no_frame), ROW(claim_absurd), ROW(memory_unknown), ROW(resource_type),
-    ROW(resource_absurd), ROW(exchange_absurd), ROW(send_freed_port), ROW(send_range),
-    ROW(close_freed_port), ROW(interdomain_stale), ROW(interdomain_freed_port),
-    ROW(unbound_stale), ROW(virq_range), ROW(pirq_range), ROW(event_unknown),
-    ROW(map_unused_ref), ROW(map_ref_range), ROW(map_stale), ROW(map_foreign_frame),
-    ROW(map_no_frame), ROW(map_not_for_us), ROW(unmap_handle), ROW(copy_foreign_frame),
-    ROW(copy_other_domain), ROW(copy_over_page), ROW(setup_absurd), ROW(grant_pointer),
-    ROW(grant_unknown), ROW(mmu_foreign_table), ROW(mmu_no_frame), ROW(mmu_stale_domain),
-    ROW(m2p_foreign), ROW(pin_foreign), ROW(pin_no_frame), ROW(pin_stale),
-    ROW(multicall_pointer), ROW(version_unknown),
+#define ROW(name)                                                                                  \
+    {                                                                                              \
+#name, case_##name                                                                         \
+    }
+    ROW(domctl_version),      ROW(sysctl_version),       ROW(domctl_unknown),
+    ROW(sysctl_unknown),      ROW(domctl_bad_pointer),   ROW(domctl_hv_pointer),
+    ROW(sysctl_bad_pointer),  ROW(unknown_hypercall),    ROW(create_unknown_flags),
+    ROW(create_no_vcpus),     ROW(create_many_vcpus),    ROW(create_existing_id),
+    ROW(create_other_pool),   ROW(create_grant_version), ROW(max_vcpus_other),
+    ROW(pause_stale),         ROW(destroy_stale),        ROW(context_stale),
+    ROW(pause_reserved_id),   ROW(pause_dom0),           ROW(destroy_dom0),
+    ROW(resume_running),      ROW(vcpuinfo_range),       ROW(context_range),
+    ROW(context_bad_pointer), ROW(context_no_table),     ROW(context_foreign_table),
+    ROW(affinity_range),      ROW(affinity_empty),       ROW(sched_unknown),
+    ROW(sched_command),       ROW(frameinfo_absurd),     ROW(tsc_mode),
+    ROW(address_size),        ROW(populate_absurd),      ROW(populate_order),
+    ROW(populate_stale),      ROW(populate_pointer),     ROW(populate_over_maximum),
+    ROW(decrease_foreign),    ROW(decrease_no_frame),    ROW(claim_absurd),
+    ROW(memory_unknown),      ROW(resource_type),        ROW(resource_absurd),
+    ROW(exchange_absurd),     ROW(send_freed_port),      ROW(send_range),
+    ROW(close_freed_port),    ROW(interdomain_stale),    ROW(interdomain_freed_port),
+    ROW(unbound_stale),       ROW(virq_range),           ROW(pirq_range),
+    ROW(event_unknown),       ROW(map_unused_ref),       ROW(map_ref_range),
+    ROW(map_stale),           ROW(map_foreign_frame),    ROW(map_no_frame),
+    ROW(map_not_for_us),      ROW(unmap_handle),         ROW(copy_foreign_frame),
+    ROW(copy_other_domain),   ROW(copy_over_page),       ROW(setup_absurd),
+    ROW(grant_pointer),       ROW(grant_unknown),        ROW(mmu_foreign_table),
+    ROW(mmu_no_frame),        ROW(mmu_stale_domain),     ROW(m2p_foreign),
+    ROW(pin_foreign),         ROW(pin_no_frame),         ROW(pin_stale),
+    ROW(multicall_pointer),   ROW(version_unknown),
 };
 
 /* The victim's grant table, in our address space. */

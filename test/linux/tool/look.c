@@ -15,8 +15,8 @@ void look(struct look *l)
         if (hcall_domctl(XEN_DOMCTL_getdomaininfo, id, &op) != 0)
             break;
         l->domain[l->domains].id = op.domain;
-        l->domain[l->domains].flags = op.u.getdomaininfo.flags &
-                                      (XEN_DOMINF_dying | XEN_DOMINF_shutdown | XEN_DOMINF_paused);
+        l->domain[l->domains].flags =
+            op.u.getdomaininfo.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown | XEN_DOMINF_paused);
         l->domain[l->domains++].pages = op.u.getdomaininfo.tot_pages;
         id = op.domain + 1u;
     }

@@ -61,8 +61,8 @@ int main(int argc, char **argv)
             break;
         usleep(50000);
     }
-    printf("STATE %s (free %lu, %lu before; %u domains, %u before)\n", verdict,
-           now.look.free_pages, k.look.free_pages, now.look.domains, k.look.domains);
+    printf("STATE %s (free %lu, %lu before; %u domains, %u before)\n", verdict, now.look.free_pages,
+           k.look.free_pages, now.look.domains, k.look.domains);
     audit();
     for (line = strtok(look_log(&k.log), "\n"); line; line = strtok(NULL, "\n"))
         printf("LOG %s\n", line);

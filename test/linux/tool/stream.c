@@ -128,7 +128,7 @@ static int do_send(struct sockaddr_in *to, uint64_t bytes, uint64_t seed)
 
 int main(int argc, char **argv)
 {
-    struct sockaddr_in address = { .sin_family = AF_INET };
+    struct sockaddr_in address = {.sin_family = AF_INET};
     int sends = argc == 6 && !strcmp(argv[1], "send");
 
     if (!sends && !(argc == 5 && !strcmp(argv[1], "listen"))) {
