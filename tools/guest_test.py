@@ -6,8 +6,9 @@ say on Debian's Xen (test/guest/expected/NAME.xen).
     guest_test.py [--record] [--list] [NAME | NAME:CASE ...]
 
 A test with a file `cases` in its directory is booted once per line of it: `name: arguments`. A file
-`options` there has options of the hypervisor for it. One with a file `reasons`, `name: pattern`,
-ends its domain; our hypervisor's log has to say that.
+`options` there has options of the hypervisor for it, one `icount` has QEMU count instructions and
+run the CPUs in turn. One with a file `reasons`, `name: pattern`, ends its domain; our hypervisor's
+log has to say that.
 A difference to the recorded run is a failure unless test/guest/differences.md has a row for it.
 Knobs come from the environment: HV CPU MACH SMP MEM HVOPT ACCEL TIMEOUT_SCALE. Logs:
 $BUILD/guest/log/.
@@ -63,6 +64,7 @@ class Run:
         m = vm.knobs()
         m.root_disk = ""
         m.nic = ""
+        m.icount = os.path.exists(os.path.join(GUESTS, self.test, "icount"))
         m.mem = int(os.environ.get("MEM") or 512)
         elf = os.path.join(OUT, self.test + ".elf")
         m.modules = [f"{elf} {self.arguments}".strip()]

@@ -238,8 +238,10 @@ void sched_yield(void)
 {
     struct sched_cpu *c = sched_this();
 
-    if (!READ_ONCE(c->queue.waiting))
+    if (!READ_ONCE(c->queue.waiting)) {
+        insn_pause(); /* it spins: whoever shares the processor may want to know */
         return;
+    }
     c->yield = true;
     cpu_kick_work(cpu_id(), WORK_RESCHED);
 }
