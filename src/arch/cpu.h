@@ -21,6 +21,7 @@ struct vcpu;
 #define WORK_RESCHED (1u << 0) /* the scheduler wants to choose again */
 #define WORK_EXIT    (1u << 1) /* the current vCPU has something deferred (core/vcpu.h, defer) */
 #define WORK_MAILBOX (1u << 2) /* a cross call or TLB flush is waiting (arch/smp.h) */
+#define WORK_LOG     (1u << 3) /* the log ring has grown: dom0 may want to know */
 
 struct cpu_info {
     struct cpu_regs guest; /* the hardware frame of an entry from ring 3 ends here */

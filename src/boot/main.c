@@ -258,5 +258,6 @@ void main_boot(u32 magic, u64 loader_info)
     if (!page_init(&ram))
         console_panic("not enough memory for the frame table (%lu MiB of RAM)",
                       (unsigned long)(range_total(&ram) >> 20));
+    console_init_ring();
     start_cpu0();
 }

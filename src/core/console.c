@@ -15,6 +15,7 @@
 #include "arch/serial.h"
 #include "base/lib.h"
 #include "core/domain.h"
+#include "core/page.h"
 #include "pure/conline.h"
 #include "pure/conring.h"
 #include "pure/ratelimit.h"
@@ -96,6 +97,7 @@ static void emit(const char *s, size_t n)
     if (!n)
         return;
     conring_put(&ring, s, n);
+    cpu_kick_work(cpu_id(), WORK_LOG);
     if (serial_up)
         serial_write(s, n);
     last_char = s[n - 1];
@@ -289,6 +291,32 @@ void console_force(void)
 void console_init_early(void)
 {
     conring_init(&ring, ring_buf, sizeof(ring_buf));
+}
+
+void console_init_ring(void)
+{
+    struct conring larger;
+    enum entry e;
+    u32 idx, n;
+    u64 size;
+    char *buf;
+
+    for (size = RING_SIZE; size < console_options.ring_size;)
+        size *= 2;
+    if (size == RING_SIZE)
+        return;
+    buf = page_zalloc(size);
+    if (buf == NULL) {
+        log_msg(LOG_WARN, "conring_size: no %lu KiB of memory for it", (unsigned long)size >> 10);
+        return;
+    }
+    conring_init(&larger, buf, (u32)size);
+    e = console_enter();
+    larger.prod = larger.cons = idx = ring.cons;
+    while ((n = conring_read(&ring, &idx, line_buf, sizeof(line_buf))) != 0)
+        conring_put(&larger, line_buf, n);
+    ring = larger;
+    console_leave(e);
 }
 
 const struct cmdline_com *console_com(void)

@@ -20,14 +20,18 @@ struct vcpu;
 
 /* Boot, first thing: the ring only. */
 void console_init_early(void);
+/* Boot, with page_init done: the ring gets the size that was asked for, with what it holds. */
+void console_init_ring(void);
 /* Targets of the command line's table: com1=, com2=, console=, loglvl=, guest_loglvl=, noreboot. */
 struct console_options {
     struct cmdline_com com[2];
     u32 console; /* CMDLINE_CONSOLE_ bits; the lowest of COM1 and COM2 is used */
     struct cmdline_loglvl loglvl, guest_loglvl;
     bool noreboot;
+    u64 ring_size; /* conring_size= */
 };
 extern struct console_options console_options;
+#define CONSOLE_RING_MAX (4u * MiB)
 /* Boot, after the options: opens the serial port and sends what the ring holds. */
 void console_init_serial(void);
 /* The serial port that console= chose. */

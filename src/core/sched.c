@@ -18,6 +18,7 @@
  *   WORK_RESCHED    wake, sleep, slice timer, yield     sched_run
  *   WORK_EXIT       vcpu_defer, vcpu_notify             look at v->defer, then at its events
  *   WORK_MAILBOX    arch/smp                            smp_serve_mailbox
+ *   WORK_LOG        console                             VIRQ_CON_RING
  */
 #include "core/sched.h"
 
@@ -27,6 +28,7 @@
 #include "arch/smp.h"
 #include "arch/upcalls.h"
 #include "core/domain.h"
+#include "core/event.h"
 #include "core/page.h"
 #include "core/sched_pool.h"
 #include "core/timer.h"
@@ -640,6 +642,8 @@ void upcall_exit_work(void)
 
         if (work & WORK_MAILBOX)
             smp_serve_mailbox();
+        if (unlikely(work & WORK_LOG))
+            event_raise_global_virq(VIRQ_CON_RING);
         if (work & WORK_RESCHED)
             sched_run();
         if (ci->vcpu->is_idle) {

@@ -5,6 +5,8 @@
  */
 #include "guest.h"
 
+#include <xen/sysctl.h>
+
 #define BAD_VA  ((void *)0xffff800000000000ul) /* the hypervisor's: never a good argument */
 #define NOWHERE ((void *)0x5ead00000000ul)     /* mapped by nobody */
 #define CROOKED ((void *)0x900000000000ul)     /* not canonical */
@@ -118,9 +120,48 @@ static void commands(void)
     value_rc("write, high half", console_io(1ul << 32 | CONSOLEIO_write, 2, "#\n"));
 }
 
+/* VIRQ_CON_RING says that there is more to be read; a debug key prints something. */
+static void ring(void)
+{
+    struct xen_sysctl s = {.cmd = XEN_SYSCTL_debug_keys,
+                           .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+    struct xen_sysctl r = {.cmd = XEN_SYSCTL_readconsole,
+                           .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
+    int port = evtchn_virq(VIRQ_CON_RING, 0);
+    static char log[1 << 20];
+    uint64_t begin, i;
+    char key = 'h';
+
+    check(port > 0, "VIRQ_CON_RING can be bound");
+    set_xen_guest_handle(r.u.readconsole.buffer, log);
+    r.u.readconsole.count = sizeof(log);
+    check_eq("the log is read", hypercall1(__HYPERVISOR_sysctl, (uint64_t)&r), 0);
+    evtchn_clear((uint32_t)port);
+    r.u.readconsole.incremental = 1;
+    set_xen_guest_handle(s.u.debug_keys.keys, &key);
+    s.u.debug_keys.nr_keys = 1;
+    check_eq("a debug key", hypercall1(__HYPERVISOR_sysctl, (uint64_t)&s), 0);
+    for (begin = now(); !evtchn_pending((uint32_t)port) && now() - begin < 1000000000ul;)
+        sched_op(SCHEDOP_yield, NULL);
+    check(evtchn_pending((uint32_t)port), "new messages raise it");
+    r.u.readconsole.count = sizeof(log);
+    check_eq("what is new is read", hypercall1(__HYPERVISOR_sysctl, (uint64_t)&r), 0);
+    check(r.u.readconsole.count > 100 && r.u.readconsole.count < 8192, "it is the key's output");
+
+    /* conring_size=256k is among the options: more than the usual 128 KiB are kept. */
+    for (i = 0; i * r.u.readconsole.count < 200000; i++)
+        hypercall1(__HYPERVISOR_sysctl, (uint64_t)&s);
+    r.u.readconsole.count = sizeof(log);
+    r.u.readconsole.incremental = 0;
+    check_eq("all is read", hypercall1(__HYPERVISOR_sysctl, (uint64_t)&r), 0);
+    check(r.u.readconsole.count > 190000 && r.u.readconsole.count <= 256u << 10,
+          "the ring is as large as was asked for");
+}
+
 void test_main(const char *args)
 {
     (void)args;
+    ring();
     texts();
     buffers();
     reads();
