@@ -595,7 +595,7 @@ static void compare(u8 code[16], unsigned int mode)
         return; /* bases of their own */
     some_registers(&r);
     if (in.mem && !aim(&in, code, &r, unsafe(&in) ? RUN_CLOSED + 0x800 : RUN_OPEN + 0x2000) &&
-        in.asize != 2 && !(offset_of(&in, &r) >= RUN_OPEN && offset_of(&in, &r) < RUN_OPEN_END))
+        in.asize != 2 && (unsafe(&in) || offset_of(&in, &r) - RUN_OPEN >= RUN_OPEN_END - RUN_OPEN))
         return;
     memcpy(sh->code, code, 16);
     if ((unsafe(&in) && !in.mem) || forbidden(code))
