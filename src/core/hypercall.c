@@ -80,7 +80,8 @@ long hypercall_continue(u32 nr, u64 a1, u64 a2, u64 a3, u64 a4)
 bool hypercall_preempt(void)
 {
     cpu_irq_window();
-    return atomic_load(&cpu_info()->work) != 0 || event_upcall_due(vcpu_current());
+    /* What the call itself has logged is no reason: it would never get on. */
+    return (atomic_load(&cpu_info()->work) & ~WORK_LOG) != 0 || event_upcall_due(vcpu_current());
 }
 
 /* Executes one entry; true: it has work left and e holds its new arguments. */
