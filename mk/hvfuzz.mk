@@ -32,6 +32,8 @@ HV_SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all 
           -fno-sanitize=alignment,null,pointer-overflow -fno-sanitize-coverage=trace-cmp
 HV_CFLAGS := -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing -DWHEELER_DEBUG=1 \
              -Itest/hvfuzz/include -Isrc -Itest/hvfuzz -MMD -MP
+# The sanitizers call the C library's.
+HV_RENAME := -Dsched_yield=hv_sched_yield
 HV_WRAP := page_zalloc page_zfree buddy_alloc buddy_free buddy_add_range buddy_take_dirty
 HV_CFLAGS_lib := $(HOST_CFLAGS_lib)
 HV_CFLAGS_abi_version = $(STAMP)
@@ -39,7 +41,7 @@ HV_CFLAGS_abi_version = $(STAMP)
 $(HV_DIR)/src/%.o: src/%.c mk/hvfuzz.mk
 	@mkdir -p $(@D)
 	@echo "  hv  $<"
-	@$(HOST_CLANG) $(HV_CFLAGS) $(HOST_WARN) $(HV_SAN) $(HV_CFLAGS_$(*F)) -c -o $@ $<
+	@$(HOST_CLANG) $(HV_CFLAGS) $(HV_RENAME) $(HOST_WARN) $(HV_SAN) $(HV_CFLAGS_$(*F)) -c -o $@ $<
 
 # The machine and its audits are most of the work: not instrumented.
 $(HV_DIR)/test/%.o: test/%.c mk/hvfuzz.mk

@@ -296,6 +296,7 @@ static NOINLINE int set_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
     h->wait_start = h->nmi_blocked = false;
     (void)atomic_xchg(&h->start, 0u);
     hvm_intr_poke(v); /* what waited for a window must ask again */
+    vcpu_unblock(v);  /* it may have halted as another */
     if (c->flags & XEN_X86_FPU_INITIALISED)
         fpu_set_legacy(&v->fpu, c->fpu_regs);
     else
@@ -364,6 +365,7 @@ static int load_lapic_regs(struct vcpu *v, const u8 *body, u32 n)
     hvm_vendor->set_tpr(v, v->hvm->apic.tpr);
     WRITE_ONCE(v->hvm->apic_timer_due, true); /* it is set at the next look */
     hvm_intr_poke(v);
+    vcpu_unblock(v);
     return 0;
 }
 
