@@ -41,7 +41,8 @@ HV_CFLAGS_abi_version = $(STAMP)
 $(HV_DIR)/src/%.o: src/%.c mk/hvfuzz.mk
 	@mkdir -p $(@D)
 	@echo "  hv  $<"
-	@$(HOST_CLANG) $(HV_CFLAGS) $(HV_RENAME) $(HOST_WARN) $(HV_SAN) $(HV_CFLAGS_$(*F)) -c -o $@ $<
+	@$(HOST_CLANG) $(HV_CFLAGS) $(HV_RENAME) $(HOST_WARN) $(HV_SAN) $(HV_CFLAGS_$(*F)) \
+	    -c -o $@ $<
 
 # The machine and its audits are most of the work: not instrumented.
 $(HV_DIR)/test/%.o: test/%.c mk/hvfuzz.mk
