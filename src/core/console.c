@@ -97,7 +97,7 @@ static void emit(const char *s, size_t n)
     if (!n)
         return;
     conring_put(&ring, s, n);
-    cpu_kick_work(cpu_id(), WORK_LOG);
+    atomic_fetch_or(&cpu_info()->work, WORK_LOG); /* also before there is a cpu_info_of() */
     if (serial_up)
         serial_write(s, n);
     last_char = s[n - 1];
