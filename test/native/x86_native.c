@@ -260,6 +260,14 @@ static bool string(const struct x86_insn *in)
            ((op >= 0xa4 && op < 0xa8) || (op >= 0xaa && op < 0xb0) || (op >= 0x6c && op < 0x70));
 }
 
+/* The trap flag ends it after a part of it, before itself: REP, gathers and scatters. */
+static bool goes_on(const struct x86_insn *in)
+{
+    if (!(in->prefix & X86_PFX_VEX))
+        return string(in) && in->prefix & (X86_PFX_REP | X86_PFX_REPNE);
+    return in->map == X86_MAP_0F38 && ((in->opcode & 0xfc) == 0x90 || (in->opcode & 0xfc) == 0xa0);
+}
+
 /* Registers. */
 
 static u64 some_value(void)
@@ -397,7 +405,7 @@ static bool compare_length(const struct x86_insn *in, const u8 *code, const stru
         return false;
     }
     if (o.trap == RUN_DB && o.regs.rip != in->len && !jumps(in) &&
-        !(string(in) && in->prefix & (X86_PFX_REP | X86_PFX_REPNE) && o.regs.rip == 0)) {
+        !(goes_on(in) && o.regs.rip == 0)) {
         found(code, in->len, "length %u, but the processor went on by %#lx", in->len, o.regs.rip);
         return false;
     }
