@@ -70,9 +70,9 @@ static long op_poll(u64 arg)
      */
     atomic_fetch_or(&v->pause, VPAUSE_BLOCKED);
     event_poll_begin(v, p.nr_ports == 1 ? first : 0);
-    if (event_upcall_due(v) || poll_look(&p, &first, &rc)) {
+    if (v->domain->kind->event_due(v) || poll_look(&p, &first, &rc)) {
         event_poll_end(v);
-        atomic_fetch_and(&v->pause, ~VPAUSE_BLOCKED);
+        vcpu_stay(v);
         return rc;
     }
     if (p.timeout != 0)

@@ -138,7 +138,8 @@ void fpu_restore(const struct fpu_state *f)
         __asm__ __volatile__("fxrstorq (%0)" ::"r"(a) : "memory");
         return;
     }
-    load_xcr0(f->xcr0_accum | XCR0_SSE);
+    /* All there is: what it has not enabled yet must not be what another left there. */
+    load_xcr0(cpu_features.xcr0_mask | XCR0_SSE);
     __asm__ __volatile__("xrstor64 (%0)" ::"r"(a), "a"(~0u), "d"(~0u) : "memory");
     load_xcr0(f->xcr0);
 }

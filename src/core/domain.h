@@ -91,6 +91,8 @@ struct guest_kind {
     void (*vcpu_fini)(struct vcpu *v);
     void (*switch_out)(struct vcpu *v); /* the CPU's state to v; regs are already saved */
     void (*switch_in)(struct vcpu *v);  /* v's state to the CPU; regs follow */
+    /* The current vCPU v would take an event if it ran on now. */
+    bool (*event_due)(struct vcpu *v);
     /* Deferred VDEFER_NMI: make the guest see it. */
     void (*inject_nmi)(struct vcpu *v);
     /* Writes `len` bytes at a guest virtual address of v (running or not); false on a fault. */

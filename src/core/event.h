@@ -19,8 +19,8 @@ void event_raise_global_virq(u32 virq);
 /* Sets a port of d pending and notifies its vCPU (pirqs use this). */
 void event_raise_port(struct domain *d, u32 port);
 
-/* True when v has an upcall to take: pending and not masked. */
-static inline bool event_upcall_due(const struct vcpu *v)
+/* True when v, a PV one, has an upcall to take: pending and not masked. */
+static inline bool event_upcall_due(struct vcpu *v)
 {
     return READ_ONCE(v->info->evtchn_upcall_pending) && !READ_ONCE(v->info->evtchn_upcall_mask);
 }

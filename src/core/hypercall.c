@@ -79,9 +79,12 @@ long hypercall_continue(u32 nr, u64 a1, u64 a2, u64 a3, u64 a4)
 
 bool hypercall_preempt(void)
 {
+    struct vcpu *v = vcpu_current();
+
     cpu_irq_window();
     /* What the call itself has logged is no reason: it would never get on. */
-    return (atomic_load(&cpu_info()->work) & ~WORK_LOG) != 0 || event_upcall_due(vcpu_current());
+    return (atomic_load(&cpu_info()->work) & ~WORK_LOG) != 0 ||
+           (!v->is_idle && v->domain->kind->event_due(v));
 }
 
 /* Executes one entry; true: it has work left and e holds its new arguments. */

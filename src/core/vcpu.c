@@ -163,12 +163,19 @@ bool vcpu_block(struct vcpu *v)
         return false;
     /* Fully ordered: who raises an event after our second look finds us blocked. */
     atomic_fetch_or(&v->pause, VPAUSE_BLOCKED);
-    if (READ_ONCE(v->info->evtchn_upcall_pending)) {
-        atomic_fetch_and(&v->pause, ~VPAUSE_BLOCKED);
+    if (v->domain->kind->event_due(v)) {
+        vcpu_stay(v);
         return false;
     }
     cpu_kick_work(cpu_id(), WORK_RESCHED);
     return true;
+}
+
+void vcpu_stay(struct vcpu *v)
+{
+    /* A pause that came meanwhile found a vCPU that was about to sleep, and kicked nobody. */
+    if (atomic_fetch_and(&v->pause, ~VPAUSE_BLOCKED) & ~VPAUSE_BLOCKED)
+        cpu_kick_work(cpu_id(), WORK_RESCHED);
 }
 
 void vcpu_defer(struct vcpu *v, u32 bits)

@@ -79,6 +79,8 @@ void vcpu_unblock(struct vcpu *v);
  * time this looks cancels it (SCHEDOP_block loses no wake-up). Returns false then.
  */
 bool vcpu_block(struct vcpu *v);
+/* The current vCPU v has VPAUSE_BLOCKED, and does not block after all. */
+void vcpu_stay(struct vcpu *v);
 
 /*
  * Moves v's vcpu_info to `offset` in a frame of its domain, which stays referenced and writable.

@@ -173,8 +173,8 @@ u64 hvm_event_again(u64 event);
 void hvm_intr_poke(struct vcpu *v);
 /* Before an entry, interrupts off: starts, delivers or arranges to. */
 void hvm_intr_prepare(struct vcpu *v);
-/* True when an interrupt would be delivered if the guest allowed it: ends a halt. */
-bool hvm_intr_pending(struct vcpu *v);
+/* struct guest_kind, event_due. */
+bool hvm_intr_due(struct vcpu *v);
 static ALWAYS_INLINE bool hvm_intr_look(const struct vcpu *v, const struct hvm_vcpu *h)
 {
     return READ_ONCE(v->info->evtchn_upcall_pending) | READ_ONCE(h->apic.irr_any);

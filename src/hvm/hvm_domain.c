@@ -277,6 +277,7 @@ const struct guest_kind hvm_guest_kind = {
     .vcpu_fini = hvm_vcpu_fini,
     .switch_out = hvm_switch_out,
     .switch_in = hvm_switch_in,
+    .event_due = hvm_intr_due,
     .inject_nmi = hvm_inject_nmi,
     .write_guest = hvm_mem_write_guest,
     .copy_guest = hvm_mem_copy_guest,

@@ -73,12 +73,7 @@ void hvm_apic_timer_fire(void *arg)
 static void collect(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->hvm;
-    u32 start;
 
-    if (unlikely(READ_ONCE(h->start))) {
-        start = atomic_xchg(&h->start, 0u);
-        hvm_context_reset(v, (u8)start);
-    }
     if (READ_ONCE(h->apic_timer_due)) {
         WRITE_ONCE(h->apic_timer_due, false);
         vlapic_expire(&h->apic, port_now());
@@ -87,12 +82,21 @@ static void collect(struct vcpu *v)
     request_upcall(v);
 }
 
-bool hvm_intr_pending(struct vcpu *v)
+/* A start, an NMI, or (asked: any, else one that can be delivered) an interrupt. */
+static bool pending(struct vcpu *v, bool any)
 {
     const struct hvm_vcpu *h = v->hvm;
 
+    if (READ_ONCE(h->start) || READ_ONCE(v->defer) & VDEFER_NMI || (h->nmi_due && !h->nmi_blocked))
+        return true;
     collect(v);
-    return upcall_pending(v) || h->nmi_due || vlapic_pending(&h->apic) >= 0;
+    return (any || hvm_vendor->can_interrupt(v)) &&
+           (upcall_pending(v) || vlapic_pending(&h->apic) >= 0);
+}
+
+bool hvm_intr_due(struct vcpu *v)
+{
+    return pending(v, false);
 }
 
 void hvm_intr_prepare(struct vcpu *v)
@@ -102,6 +106,8 @@ void hvm_intr_prepare(struct vcpu *v)
     int vector;
 
     (void)atomic_xchg(&h->apic.irr_any, 0u);
+    if (unlikely(READ_ONCE(h->start)))
+        hvm_context_reset(v, (u8)atomic_xchg(&h->start, 0u));
     collect(v);
     if (h->nmi_due && !h->nmi_blocked) {
         if (!hvm_vendor->queue_nmi(v)) {
@@ -137,11 +143,11 @@ void hvm_intr_halt(struct vcpu *v, bool interrupts_on)
     struct domain *d = v->domain;
     u32 i, others = 0;
 
-    if (interrupts_on || v->hvm->nmi_due) {
+    if (interrupts_on || v->hvm->nmi_due || READ_ONCE(v->defer) & VDEFER_NMI) {
         /* Fully ordered: who requests after our look finds us blocked. */
         atomic_fetch_or(&v->pause, VPAUSE_BLOCKED);
-        if (hvm_intr_pending(v)) {
-            atomic_fetch_and(&v->pause, ~VPAUSE_BLOCKED);
+        if (pending(v, interrupts_on)) {
+            vcpu_stay(v);
             hvm_intr_poke(v);
             return;
         }
@@ -182,6 +188,7 @@ static void send_to(struct vcpu *to, const struct vlapic_ipi *ipi)
         WRITE_ONCE(to->hvm->wait_start, false);
         (void)atomic_xchg(&to->hvm->start, HVM_START | ipi->vector);
         hvm_intr_poke(to);
+        vcpu_unblock(to); /* it may have halted before */
         to->initialised = true;
         vcpu_pause_clear(to, VPAUSE_DOWN);
         break;

@@ -12,6 +12,7 @@
 #include "arch/insn.h"
 #include "base/lib.h"
 #include "core/console.h"
+#include "core/event.h"
 #include "core/sched.h"
 #include "pv/pv.h"
 #include "pv/pv_cpuid.h"
@@ -267,6 +268,7 @@ const struct guest_kind pv_guest_kind = {
     .vcpu_fini = pv_vcpu_fini,
     .switch_out = pv_switch_out,
     .switch_in = pv_switch_in,
+    .event_due = event_upcall_due,
     .inject_nmi = pv_inject_nmi,
     .info_moved = pv_info_moved,
     .write_guest = pv_write_guest,
