@@ -16,7 +16,7 @@
 #define PVH_AP     0xb000ul /* where a second vCPU starts */
 #define PVH_LOAD   0x100000ul
 
-enum { PVH_ASK_NONE, PVH_ASK_SEND, PVH_ASK_ADD, PVH_ASK_REMOVE, PVH_ASK_STATE };
+enum { PVH_ASK_NONE, PVH_ASK_SEND, PVH_ASK_ADD, PVH_ASK_REMOVE, PVH_ASK_PAUSE, PVH_ASK_STATE };
 
 struct pvh_box {
     uint32_t round;        /* in: which of the test's domains this is, from 0 */

@@ -82,6 +82,21 @@ static int64_t send(uint32_t port)
     return rc;
 }
 
+/* Pauses it so many times, and lets it go on for up to 100 us in between. */
+static int64_t pauses(uint32_t n)
+{
+    static struct xen_domctl op;
+    uint64_t until;
+
+    for (; n > 0; n--) {
+        pvh_domctl(guest.id, XEN_DOMCTL_pausedomain, &op, "pausedomain");
+        pvh_domctl(guest.id, XEN_DOMCTL_unpausedomain, &op, "unpausedomain");
+        for (until = now() + n * 37 % 100 * 1000; now() < until;)
+            barrier();
+    }
+    return 0;
+}
+
 static void answer(void)
 {
     switch (box->ask) {
@@ -93,6 +108,9 @@ static void answer(void)
     case PVH_ASK_ADD:
     case PVH_ASK_REMOVE:
         box->result = physmap(box->ask == PVH_ASK_ADD, box->arg);
+        break;
+    case PVH_ASK_PAUSE:
+        box->result = pauses(box->arg);
         break;
     default:
         box->result = -38;

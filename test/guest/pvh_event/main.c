@@ -256,6 +256,48 @@ static void by_own_vector(void)
     upcalls("vCPU's vector");
 }
 
+static bool take(struct frame *f)
+{
+    (void)f;
+    vcpu_info(0)->evtchn_upcall_pending = 0;
+    return true;
+}
+
+static bool tick(struct frame *f)
+{
+    (void)f;
+    apic_write(0xb0, 0);
+    return true;
+}
+
+/*
+ * Each halt ends before it begins; a pause that comes just then must not be lost. Now and then the
+ * upcall is taken before the halt: the timer ends that.
+ */
+static void paused(void)
+{
+    uint64_t halts = 0;
+
+    trap_hook[UPCALL] = take;
+    trap_hook[IPI] = tick;
+    apic_write(0x3e0, 0xb);
+    apic_write(0x320, 0x20000 | IPI);
+    apic_write(0x380, 100000);
+    BOX->arg = 10000;
+    BOX->result = 1;
+    barrier();
+    BOX->ask = PVH_ASK_PAUSE;
+    for (; BOX->ask == PVH_ASK_PAUSE; halts++) {
+        vcpu_info(0)->evtchn_upcall_pending = 1;
+        __asm__ volatile("sti; hlt; cli" : : : "memory");
+    }
+    apic_write(0x380, 0);
+    __asm__ volatile("sti; nop; cli");
+    trap_hook[UPCALL] = trap_hook[IPI] = NULL;
+    check_eq("paused while it halts and goes on", BOX->result, 0);
+    check(halts > 0, "it halted meanwhile");
+}
+
 void test_main(const char *args)
 {
     (void)args;
@@ -276,4 +318,5 @@ void test_main(const char *args)
     nmi();
     debug();
     exceptions();
+    paused();
 }
