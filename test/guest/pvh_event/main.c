@@ -283,7 +283,7 @@ static void paused(void)
     apic_write(0x3e0, 0xb);
     apic_write(0x320, 0x20000 | IPI);
     apic_write(0x380, 100000);
-    BOX->arg = 5000;
+    BOX->arg = 2000;
     BOX->result = 1;
     barrier();
     BOX->ask = PVH_ASK_PAUSE;
