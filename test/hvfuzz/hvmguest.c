@@ -325,10 +325,13 @@ void hvmguest_audit_vcpu(const struct vcpu *v)
     const struct hvm_vcpu *h = v->hvm;
     u64 rflags = hvmguest_vmx ? vmxhw_get(h->vmx->vmcs, VMCS_GUEST_RFLAGS) : svm_vmcb(v)->rflags;
 
-    if (v->pause == VPAUSE_BLOCKED && vlapic_pending(&h->apic) >= 0 && !v->defer &&
-        rflags & RFLAGS_IF)
+    if (v->pause != VPAUSE_BLOCKED || v->defer || !(rflags & RFLAGS_IF))
+        return;
+    if (vlapic_pending(&h->apic) >= 0)
         machine_found("d%uv%u sleeps, and interrupt %d is pending", v->domain->id, v->id,
                       vlapic_pending(&h->apic));
+    if (v->info->evtchn_upcall_pending && !h->upcall_vector && v->domain->hvm->callback_vector)
+        machine_found("d%uv%u sleeps, and an upcall is pending", v->domain->id, v->id);
 }
 
 /* Whatever it reaches is its own. Of a domain that ends nobody follows the tables any more. */
