@@ -111,7 +111,8 @@ void hvm_intr_prepare(struct vcpu *v)
     collect(v);
     if (h->nmi_due && !h->nmi_blocked) {
         if (!hvm_vendor->queue_nmi(v)) {
-            hvm_intr_poke(v); /* behind the event being delivered */
+            hvm_vendor->want_window(v); /* behind the event being delivered */
+            hvm_intr_poke(v);
             return;
         }
         h->nmi_due = false;
