@@ -9,7 +9,6 @@
 
 #define MSR_TSC            0x10
 #define MSR_APIC_BASE      0x1b
-#define MSR_SPEC_CTRL      0x48
 #define MSR_MCG_CAP        0x179
 #define MSR_MISC_ENABLE    0x1a0
 #define MSR_PAT            0x277
@@ -303,16 +302,6 @@ static inline u32 mmio_read32(const volatile void *p)
 static inline void mmio_write32(volatile void *p, u32 v)
 {
     *(volatile u32 *)p = v;
-}
-
-static inline u64 mmio_read64(const volatile void *p)
-{
-    return *(const volatile u64 *)p;
-}
-
-static inline void mmio_write64(volatile void *p, u64 v)
-{
-    *(volatile u64 *)p = v;
 }
 
 #endif

@@ -34,16 +34,10 @@ static inline u64 *regs_gpr(struct cpu_regs *r, u32 n)
     return (u64 *)(void *)r + regs_slot[n & 15];
 }
 
-#define RFLAGS_CF   (1ul << 0)
 #define RFLAGS_MBS  (1ul << 1) /* must be set */
-#define RFLAGS_PF   (1ul << 2)
-#define RFLAGS_AF   (1ul << 4)
-#define RFLAGS_ZF   (1ul << 6)
-#define RFLAGS_SF   (1ul << 7)
 #define RFLAGS_TF   (1ul << 8)
 #define RFLAGS_IF   (1ul << 9)
 #define RFLAGS_DF   (1ul << 10)
-#define RFLAGS_OF   (1ul << 11)
 #define RFLAGS_IOPL (3ul << 12)
 #define RFLAGS_NT   (1ul << 14)
 #define RFLAGS_RF   (1ul << 16)
@@ -51,7 +45,6 @@ static inline u64 *regs_gpr(struct cpu_regs *r, u32 n)
 #define RFLAGS_AC   (1ul << 18)
 #define RFLAGS_VIF  (1ul << 19)
 #define RFLAGS_VIP  (1ul << 20)
-#define RFLAGS_ID   (1ul << 21)
 
 enum trap_vector {
     TRAP_DE = 0,
@@ -80,6 +73,5 @@ enum trap_vector {
 #define PFEC_WRITE   2u
 #define PFEC_USER    4u
 #define PFEC_RSVD    8u
-#define PFEC_INSN    16u
 
 #endif

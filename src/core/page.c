@@ -340,8 +340,7 @@ void page_zfree(void *p, size_t size)
 void page_small_count(u64 *objects, u64 *pages)
 {
     lock_acquire(&heap_lock);
-    *objects = slab_object_count(&slab);
-    *pages = slab_page_count(&slab);
+    slab_count(&slab, objects, pages);
     lock_release(&heap_lock);
 }
 
@@ -559,12 +558,14 @@ static u64 known_to_owner(const struct domain *d)
  */
 static void flush_before_free(const struct domain *d, const struct page *pg)
 {
+    /* A special frame's type is never dropped, so its stamp is as old as the frame. */
+    u32 stamp = pg->count & PAGE_SPECIAL ? smp_flush_clock() : pg->aux;
     struct cpu_mask mask = {0};
 
-    if (domain_hardware != NULL && domain_hardware != d)
-        mask.bits = smp_flush_filter(
-                        (struct cpu_mask){atomic_load(&domain_hardware->dirty_cpus.bits)}, pg->aux)
-                        .bits;
+    if (domain_hardware != NULL && domain_hardware != d) {
+        mask.bits = atomic_load(&domain_hardware->dirty_cpus.bits);
+        mask = smp_flush_filter(mask, stamp);
+    }
     if (d != NULL)
         mask.bits |= known_to_owner(d);
     if (mask.bits != 0)

@@ -204,42 +204,15 @@ size_t slab_size(size_t size)
     return size && size <= SLAB_MAX_SIZE ? class_size[class_for(size)] : 0;
 }
 
-u64 slab_trim(struct slab *p)
+void slab_count(const struct slab *p, u64 *objects, u64 *pages)
 {
-    struct slab_page *s, *next;
     unsigned int cls;
-    u64 count = 0;
 
+    *objects = *pages = 0;
     for (cls = 0; cls < SLAB_CLASSES; cls++) {
-        for (s = p->cls[cls].partial; s; s = next) {
-            next = s->next;
-            if (s->used)
-                continue;
-            slab_delete(p, s);
-            count++;
-        }
+        *objects += p->cls[cls].objects;
+        *pages += p->cls[cls].pages;
     }
-    return count;
-}
-
-u64 slab_page_count(const struct slab *p)
-{
-    unsigned int cls;
-    u64 sum = 0;
-
-    for (cls = 0; cls < SLAB_CLASSES; cls++)
-        sum += p->cls[cls].pages;
-    return sum;
-}
-
-u64 slab_object_count(const struct slab *p)
-{
-    unsigned int cls;
-    u64 sum = 0;
-
-    for (cls = 0; cls < SLAB_CLASSES; cls++)
-        sum += p->cls[cls].objects;
-    return sum;
 }
 
 static const char *audit_slab(const struct slab *p, const struct slab_page *s, unsigned int cls,

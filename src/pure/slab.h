@@ -50,12 +50,8 @@ int slab_free(struct slab *p, void *ptr);
 /* How many bytes an object of this size occupies; 0 when slab_alloc would refuse it. */
 size_t slab_size(size_t size);
 
-/* Returns the empty pages to the source; the number of pages. */
-u64 slab_trim(struct slab *p);
-
-/* Pages held and objects handed out. */
-u64 slab_page_count(const struct slab *p);
-u64 slab_object_count(const struct slab *p);
+/* Objects handed out and pages held. */
+void slab_count(const struct slab *p, u64 *objects, u64 *pages);
 
 /* Rechecks lists, counts, headers and the poison of all free slots: NULL, or what is wrong. */
 const char *slab_audit(const struct slab *p);
