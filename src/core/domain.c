@@ -349,14 +349,20 @@ static void vcpus_pause(struct domain *d)
             vcpu_pause_set(d->vcpu[i], VPAUSE_DOMAIN);
 }
 
-/* Waits until the paused vCPUs are off their CPUs. */
+/* Waits until the vCPUs are off their CPUs, each as long as it is paused. */
 static void vcpus_sync(struct domain *d)
 {
     u32 i;
 
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i] != NULL && d->vcpu[i] != vcpu_current())
-            vcpu_pause_sync(d->vcpu[i], VPAUSE_DOMAIN);
+            vcpu_pause_wait(d->vcpu[i], VPAUSE_DOMAIN);
+}
+
+void domain_stop_vcpus(struct domain *d)
+{
+    vcpus_pause(d);
+    vcpus_sync(d);
 }
 
 /* Lock held: the count is zero and the domain may run. */

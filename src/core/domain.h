@@ -155,14 +155,16 @@ void domain_zfree(struct domain *d, void *p, size_t size);
 mfn_t domain_alloc_frame(struct domain *d);
 void domain_free_frame(struct domain *d, mfn_t mfn);
 
+/*
+ * Pause and unpause, by the tools and otherwise: the tools may not undo other pauses (-EINVAL: they
+ * hold none). Waits until the vCPUs are off their CPUs, or another CPU has ended the tools' pause.
+ */
 void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
-/*
- * Pause and unpause by the tools, which may not undo other pauses. -EINVAL: they hold none.
- * Waits until the vCPUs are off their CPUs.
- */
 void domain_tool_pause(struct domain *d);
 int domain_tool_unpause(struct domain *d) MUST_CHECK;
+/* Of a dying domain: its vCPUs are off their CPUs for good. */
+void domain_stop_vcpus(struct domain *d);
 /* A domain that has shut down goes on (a cancelled suspend). -EINVAL: it has not. */
 int domain_resume(struct domain *d) MUST_CHECK;
 /*

@@ -52,15 +52,6 @@ static void wait_for_users(void)
     smp_call((struct cpu_mask){n >= 64 ? ~(u64)0 : ((u64)1 << n) - 1}, nothing, NULL);
 }
 
-static void stop_vcpus(struct domain *d)
-{
-    u32 i;
-
-    for (i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i] != NULL)
-            vcpu_pause_sync(d->vcpu[i], VPAUSE_DOMAIN);
-}
-
 static int close_ports(struct domain *d)
 {
     struct domain_teardown *t = d->teardown;
@@ -105,7 +96,7 @@ static int step(struct domain *d)
 
     switch (t->phase) {
     case STOP:
-        stop_vcpus(d);
+        domain_stop_vcpus(d);
         sched_domain_retire(d);
         break;
     case EVENTS:

@@ -250,8 +250,11 @@ void sched_yield(void)
 
 /* Switching. */
 
-/* The processor's guest state goes to its vCPU. */
-static void sched_unload(struct sched_cpu *c)
+/*
+ * The processor's guest state goes to its vCPU. leave: the address space too. The GDT in use lies
+ * in that, so it goes last (an NMI may come); and it goes before others may take the tables apart.
+ */
+static void sched_unload(struct sched_cpu *c, bool leave)
 {
     struct vcpu *v = c->loaded;
 
@@ -260,6 +263,8 @@ static void sched_unload(struct sched_cpu *c)
     v->domain->kind->switch_out(v);
     fpu_save(&v->fpu);
     c->loaded = NULL;
+    if (leave)
+        insn_write_cr3(mfn_to_maddr(hmap_template()));
     atomic_store_release(&v->sched->loaded, 0u);
 }
 
@@ -269,22 +274,17 @@ static void sched_give_up(void *arg)
     struct sched_cpu *c = sched_this();
     struct vcpu *v = arg;
 
-    if (c->loaded != v || vcpu_current() == v)
-        return;
-    /* Its tables may go once it runs elsewhere: leave them. */
-    insn_write_cr3(mfn_to_maddr(hmap_template()));
-    sched_unload(c);
+    if (c->loaded == v && vcpu_current() != v)
+        sched_unload(c, true);
 }
 
 void sched_sync_vcpu_state(struct vcpu *v)
 {
-    u32 loaded;
+    u32 loaded = atomic_load_acquire(&v->sched->loaded);
 
-    while ((loaded = atomic_load_acquire(&v->sched->loaded)) != 0) {
-        if (vcpu_current() == v)
-            return;
+    /* Once is enough: nobody loads the state of one that does not run. */
+    if (loaded != 0)
         smp_call((struct cpu_mask){(u64)1 << (loaded - 1)}, sched_give_up, v);
-    }
 }
 
 static void sched_load(struct sched_cpu *c, struct vcpu *v)
@@ -328,9 +328,7 @@ static void sched_switch(struct sched_cpu *c, struct vcpu *prev, struct vcpu *ne
          * address space stays in CR3 meanwhile only if nobody can take it apart, that is not while
          * waiting for another CPU.
          */
-        sched_unload(c);
-        if (atomic_load_acquire(&next->sched->loaded))
-            insn_write_cr3(mfn_to_maddr(hmap_template()));
+        sched_unload(c, atomic_load_acquire(&next->sched->loaded) != 0);
         if (!prev->is_idle)
             sched_let_go(prev);
         ci->vcpu = c->idle;

@@ -37,7 +37,7 @@ void sched_run(void);
 NORETURN void sched_start(void);
 
 /*
- * v is not running (vcpu_pause_sync): its FPU and segment state, which an idle CPU may still hold,
+ * v is not running (vcpu_pause_wait): its FPU and segment state, which an idle CPU may still hold,
  * is in struct vcpu when this returns. No lock held.
  */
 void sched_sync_vcpu_state(struct vcpu *v);

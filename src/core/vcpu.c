@@ -100,8 +100,10 @@ int vcpu_create(struct domain *d, u32 id)
 
 void vcpu_destroy(struct vcpu *v)
 {
-    if (v->sched)
-        vcpu_pause_sync(v, VPAUSE_DOWN);
+    if (v->sched) {
+        vcpu_pause_set(v, VPAUSE_DOWN);
+        vcpu_pause_wait(v, VPAUSE_DOWN);
+    }
     v->domain->vcpu[v->id] = NULL;
     vcpu_free(v);
 }
@@ -120,12 +122,12 @@ void vcpu_pause_clear(struct vcpu *v, u32 bits)
         sched_wake(v);
 }
 
-void vcpu_pause_sync(struct vcpu *v, u32 bits)
+void vcpu_pause_wait(struct vcpu *v, u32 bits)
 {
     ASSERT(v != vcpu_current());
-    vcpu_pause_set(v, bits);
+    sched_sleep(v); /* whoever set the first bit may not have come to it */
     /* Its CPU was kicked; it may itself be waiting for us to answer a cross call. */
-    while (atomic_load_acquire(&v->running)) {
+    while (atomic_load_acquire(&v->running) && READ_ONCE(v->pause) & bits) {
         smp_serve_mailbox();
         insn_pause();
     }

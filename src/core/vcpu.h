@@ -64,8 +64,11 @@ void vcpu_destroy(struct vcpu *v);
 /* Set or clear a reason not to run; wakes or kicks as needed. Any context. */
 void vcpu_pause_set(struct vcpu *v, u32 bits);
 void vcpu_pause_clear(struct vcpu *v, u32 bits);
-/* The same, and waits until the vCPU is off its CPU. No lock that the other CPU could need. */
-void vcpu_pause_sync(struct vcpu *v, u32 bits);
+/*
+ * Waits until v, paused because of `bits`, is off its CPU and its state in struct vcpu, or all of
+ * these reasons are gone. No lock that the other CPU could need.
+ */
+void vcpu_pause_wait(struct vcpu *v, u32 bits);
 
 /* Defers work to v's next entry; kicks the CPU it runs on. */
 void vcpu_defer(struct vcpu *v, u32 bits);

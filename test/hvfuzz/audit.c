@@ -306,9 +306,12 @@ static void check_events(const struct domain *d)
 
 static void check_vcpu(const struct vcpu *v)
 {
-    bool current = false;
+    bool current = false, paused = v->domain->pause_count || v->domain->state >= DOMAIN_SHUTDOWN;
     u32 cpu;
 
+    if (!(v->pause & VPAUSE_DOMAIN) == paused)
+        machine_found("d%uv%u: paused %u times, state %u, but pause is %#x", v->domain->id, v->id,
+                      v->domain->pause_count, v->domain->state, v->pause);
     for (cpu = 0; cpu < MACHINE_CPUS; cpu++)
         current |= cpu_info_of(cpu)->vcpu == v;
     if (v->running != current)

@@ -39,6 +39,7 @@ struct hw_cpu {
     u64 msr_fs, msr_gs, msr_kernel_gs, msr_vm_cr, msr_efer;
     u64 msr_syscall[4]; /* STAR, LSTAR, CSTAR, SFMASK */
     u64 alarm;
+    u64 gdt;
     u64 vmcb; /* whose part of the guest state is loaded */
     u32 held_nr;
     struct lock *held[HELD_MAX];
@@ -384,6 +385,8 @@ void insn_write_cr2(u64 v)
 void insn_write_cr3(u64 v)
 {
     BUG_ON(v >> PAGE_SHIFT >= MACHINE_FRAMES || v == 0);
+    if (v >> PAGE_SHIFT == TEMPLATE_MFN && (this_cpu()->gdt ^ PERDOMAIN_BASE) >> 39 == 0)
+        machine_found("CR3 leaves the address space that the GDT in use lies in");
     this_cpu()->cr3 = v;
     tlb_flush(machine_cpu());
 }
@@ -483,7 +486,8 @@ void insn_invlpg(u64 va)
 
 void insn_lgdt(u64 base, u16 limit)
 {
-    (void)base, (void)limit;
+    (void)limit;
+    this_cpu()->gdt = base;
 }
 
 /* Guest memory. One of the two addresses is the hypervisor's, in this process. */
