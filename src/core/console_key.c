@@ -11,8 +11,10 @@
 #include "core/console.h"
 
 #include "arch/clock.h"
+#include "arch/insn.h"
 #include "arch/irq.h"
 #include "arch/serial.h"
+#include "arch/smp.h"
 #include "base/lib.h"
 #include "core/event.h"
 #include "core/grant.h"
@@ -27,6 +29,7 @@
 /* Room that must be left: the held-back switch characters and one more. */
 #define INPUT_SLACK (SWITCH_COUNT + 1)
 #define POLL_NS     20000000ul
+#define STOP_NS     10000000ul /* how long to wait for a vCPU */
 
 /* Input: under the lock. Never nested with the console's own lock, so the rank can be the same. */
 static struct lock input_lock = LOCK_INIT(RANK_CONSOLE);
@@ -247,15 +250,8 @@ static void key_memory(void)
     }
 }
 
-/* A vCPU's registers: at the stack's top when it is what this CPU interrupted, else stopped. */
-static void key_dom0_vcpu(struct vcpu *v)
+static void key_stopped_vcpu(const struct vcpu *v)
 {
-    if (v == vcpu_current()) {
-        log_msg(LOG_ERR, "*** d%uv%u, running here ***", v->domain->id, v->id);
-        console_dump_regs(&cpu_info()->guest, true);
-        return;
-    }
-    vcpu_pause_sync(v, VPAUSE_REMOTE);
     log_msg(LOG_ERR, "*** d%uv%u, pause %02x ***", v->domain->id, v->id, v->pause);
     log_msg(LOG_ERR, "RIP: %04x:[<%016lx>] RFLAGS: %016lx RSP: %04x:%016lx", (u32)(u16)v->regs.cs,
             v->regs.rip, v->regs.rflags, (u32)(u16)v->regs.ss, v->regs.rsp);
@@ -263,18 +259,45 @@ static void key_dom0_vcpu(struct vcpu *v)
             v->regs.rcx, v->regs.rdx);
     log_msg(LOG_ERR, "rsi: %016lx rdi: %016lx rbp: %016lx r8:  %016lx", v->regs.rsi, v->regs.rdi,
             v->regs.rbp, v->regs.r8);
+}
+
+/* A vCPU's registers: at the stack's top when it is what this CPU interrupted, else stopped. */
+static void key_dom0_vcpu(struct vcpu *v)
+{
+    u64 limit = clock_now() + STOP_NS;
+
+    if (v == vcpu_current()) {
+        log_msg(LOG_ERR, "*** d%uv%u, running here ***", v->domain->id, v->id);
+        console_dump_regs(&cpu_info()->guest, true);
+        return;
+    }
+    vcpu_pause_set(v, VPAUSE_REMOTE);
+    while (READ_ONCE(v->running) && clock_now() < limit) {
+        smp_serve_mailbox();
+        insn_pause();
+    }
+    if (!atomic_load_acquire(&v->running))
+        key_stopped_vcpu(v);
+    else
+        log_msg(LOG_ERR, "*** d%uv%u does not leave CPU %u ***", v->domain->id, v->id, v->cpu);
     vcpu_pause_clear(v, VPAUSE_REMOTE);
 }
 
 static void key_dom0(void)
 {
-    u32 i;
+    static u32 busy; /* two CPUs would stop each other's vCPUs */
+    u32 none = 0, i;
 
     if (!domain_hardware)
         return;
+    if (!atomic_cmpxchg(&busy, &none, 1u)) {
+        log_msg(LOG_ERR, "busy: another CPU dumps them");
+        return;
+    }
     for (i = 0; i < domain_hardware->max_vcpus; i++)
         if (domain_hardware->vcpu[i] && domain_hardware->vcpu[i]->initialised)
             key_dom0_vcpu(domain_hardware->vcpu[i]);
+    atomic_store_release(&busy, 0u);
 }
 
 static void key_reboot(void)
