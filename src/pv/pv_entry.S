@@ -39,6 +39,16 @@
     movl $VECTOR_SYSCALL, 4(%rsp)
 .endm
 
+/* fn, with that frame and all registers; then back to the guest. */
+.macro CALL_C fn, cs
+    PUSH_FRAME \cs
+    SAVE_GPRS
+    cld
+    mov %rsp, %rdi
+    call \fn
+    jmp entry_return_guest
+.endm
+
     .section .text.entry, "ax"
 
 FUNC(upcall_syscall_entry)
@@ -91,22 +101,13 @@ syscall_slow:
     mov T(CI_RAX), %rax
     mov T(CI_RBX), %rbx
     mov T(CI_RDX), %rdx
-    PUSH_FRAME SEL_GUEST_CS64
-    SAVE_GPRS
-    cld
-    mov %rsp, %rdi
-    call pv_syscall_slow
-    jmp entry_return_guest
+    CALL_C pv_syscall_slow, SEL_GUEST_CS64
 
 syscall_stack_fault:
     mov T(CI_RAX), %rax
     mov T(CI_RBX), %rbx
     mov T(CI_RDX), %rdx
-    PUSH_FRAME SEL_GUEST_CS64
-    SAVE_GPRS
-    mov %rsp, %rdi
-    call pv_syscall_stack_fault
-    jmp entry_return_guest
+    CALL_C pv_syscall_stack_fault, SEL_GUEST_CS64
 
 syscall_from_kernel:
     cmpl $HYPERCALL_IRET, T(CI_RAX)
@@ -232,22 +233,12 @@ iret_fast:
 iret_slow:
     mov T(CI_RDX), %rdx
     mov $HYPERCALL_IRET, %eax
-    PUSH_FRAME SEL_GUEST_CS64
-    SAVE_GPRS
-    cld
-    mov %rsp, %rdi
-    call pv_iret_slow
-    jmp entry_return_guest
+    CALL_C pv_iret_slow, SEL_GUEST_CS64
 FUNC_END(upcall_syscall_entry)
 
 /* SYSCALL from 32-bit code (AMD): never a hypercall. */
 FUNC(upcall_syscall32_entry)
-    PUSH_FRAME SEL_GUEST_CS32
-    SAVE_GPRS
-    cld
-    mov %rsp, %rdi
-    call pv_syscall32
-    jmp entry_return_guest
+    CALL_C pv_syscall32, SEL_GUEST_CS32
 FUNC_END(upcall_syscall32_entry)
 
     .section .note.GNU-stack, "", @progbits

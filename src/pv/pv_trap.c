@@ -192,7 +192,12 @@ void pv_deliver_nmi(struct vcpu *v, struct cpu_regs *regs)
  */
 void upcall_iret_fault(struct cpu_regs *regs)
 {
-    pv_inject(regs, cpu_info()->fixup_vector & 31, (u32)cpu_info()->fixup_error);
+    regs->vector = cpu_info()->fixup_vector & 31;
+    regs->error_code = (u32)cpu_info()->fixup_error;
+    if (regs->vector == TRAP_PF) /* a page of its LDT: it may be there at the next try */
+        upcall_guest_trap(regs);
+    else
+        pv_inject(regs, regs->vector, regs->error_code);
 }
 
 void pv_syscall_slow(struct cpu_regs *regs)
@@ -254,10 +259,8 @@ void pv_iret_slow(struct cpu_regs *regs)
     regs->rflags =
         (c.rflags & 0xffffffff & ~(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP)) | RFLAGS_IF;
     regs->rax = c.rax;
-    if (!(c.flags & VGCF_in_syscall)) {
-        regs->rcx = c.rcx;
-        regs->r11 = c.r11;
-    }
+    regs->rcx = c.rcx; /* whatever c.flags say */
+    regs->r11 = c.r11;
     WRITE_ONCE(v->info->evtchn_upcall_mask, !(c.rflags & RFLAGS_IF));
     pv->nmi_masked = false;
     if (READ_ONCE(v->defer) & VDEFER_NMI)

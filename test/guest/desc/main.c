@@ -419,6 +419,29 @@ static long set_ldt(const void *va, uint64_t entries)
     return mmuext(MMUEXT_SET_LDT, (uint64_t)va, entries);
 }
 
+/* A return through a table whose page comes in at its first use, and one whose page cannot. */
+static void ldt_returns(void)
+{
+    struct frame f;
+
+    memcpy(user.data, "\x90\xcc", 2);
+    page_rw(ldt);
+    check_eq("set LDT, page is writable", set_ldt(ldt, 16), 0);
+    page_ro(ldt);
+    f = (struct frame){.rip = USER_DATA, .cs = 0x17, .ss = 0xf, .rsp = USER_STACK, .rflags = 2};
+    f.rcx = 0x1234;
+    value("return to the LDT's code, page new", "%s", outcome_of(&f, run_frame(&f), USER_DATA, 1));
+    value("return to the LDT's code, page new: frame", "cs %lx ss %lx rcx %lx", f.cs, f.ss, f.rcx);
+    check_eq("no LDT, returned", set_ldt(NULL, 0), 0);
+    page_rw(ldt);
+    check_eq("set LDT, page stays writable", set_ldt(ldt, 16), 0);
+    f = (struct frame){.rip = USER_DATA, .cs = 0x17, .ss = 0xf, .rsp = USER_STACK, .rflags = 2};
+    value("return to the LDT's code, page writable", "vector %x", run_frame(&f));
+    value("its address in the LDT", "%lx", vcpu_info(0)->arch.cr2 - (uint64_t)ldt);
+    check_eq("no LDT, not returned", set_ldt(NULL, 0), 0);
+    page_ro(ldt);
+}
+
 static void ldt_loads(void)
 {
     uint64_t *bad = page_alloc(), *two;
@@ -479,6 +502,7 @@ static void ldt_loads(void)
     value_rc("LDT nowhere", set_ldt((void *)(NOWHERE), 16));
     value("entry 1 of nowhere", "%s", load_of(1, 0xf));
     check_eq("no LDT, third", set_ldt(NULL, 0), 0);
+    ldt_returns();
     /* Two pages; the second is not there. */
     two = page_alloc();
     two = (uint64_t *)((uint64_t)two & ~(PAGE_SIZE - 1));

@@ -300,6 +300,9 @@ static void events(void)
     go("event pending, to user", &f);
     user_state(&f);
     go("event pending, to user masked", &f);
+    registers("event pending, user", 0, true, 2);
+    registers("event pending, kernel, in_syscall", VGCF_in_syscall, false, 2);
+    registers("event pending, user, in_syscall", VGCF_in_syscall, true, 2);
     kernel_state(&f);
     f.rflags = FLAGS_IF | FLAGS_TF;
     go("event pending, TF", &f);
