@@ -43,6 +43,7 @@ STEPS = [
     ("hvfuzz-long", "make fuzz-hv FUZZ_SECONDS=3600", 5400, True),
     ("hvfuzz-hvm-long", "make fuzz-hvm FUZZ_SECONDS=3600", 5400, True),
     ("guests", "make guest-test", 600, False),
+    ("guests-noxsave", "make guest-test CPU=max,-xsave TESTS=state", 60, False),
     ("guests-debug", "make guest-test HV=build/debug-gcc/wheeler.elf", 900, False),
     ("image", "make image", 1200, False),
     ("tour", "make run </dev/null", 600, False),

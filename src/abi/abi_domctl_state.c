@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * domctl for what a saved vCPU has beside its vcpu_guest_context: entries for 32-bit system calls,
- * and the extended processor state (public header domctl.h). There are no MSRs to save: those of a
- * PV vCPU are in its context.
+ * the extended processor state, and TSC_AUX, the one MSR of a PV vCPU that its context does not
+ * have (public header domctl.h).
  *
  * The extended state is XCR0, all bits XCR0 ever had, and the XSAVE image. What the processor would
  * refuse to load is refused here.
@@ -11,6 +11,8 @@
 #include "abi/abi_control.h"
 #include "core/guestmem.h"
 #include "core/page.h"
+
+#define MSR_TSC_AUX 0xc0000103 /* SDM vol. 4 */
 
 struct extstate_head {
     u64 xcr0, xcr0_accum;
@@ -53,9 +55,8 @@ long abi_domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
     struct vcpu *v = vcpu_of(d, x->vcpu);
+    struct extstate_head *image;
     u64 size = x->size;
-    struct extstate_head head;
-    void *image;
     bool ok;
 
     if (v == NULL)
@@ -66,26 +67,24 @@ long abi_domctl_getvcpuextstate(struct domain *d, struct xen_domctl *op)
         return 0;
     if (size != x->size)
         return -EINVAL;
-    image = page_zalloc(fpu_area_size());
+    image = page_zalloc(size);
     if (image == NULL)
         return -ENOMEM;
     domain_pause(d);
-    head = (struct extstate_head){v->fpu.xcr0, v->fpu.xcr0_accum};
-    fpu_get_image(&v->fpu, image);
+    *image = (struct extstate_head){v->fpu.xcr0, v->fpu.xcr0_accum};
+    fpu_get_image(&v->fpu, image + 1);
     domain_unpause(d);
-    ok = guestmem_copy_out(x->buffer.p, &head, sizeof(head)) &&
-         guestmem_copy_out(x->buffer.p + sizeof(head), image, fpu_area_size());
-    page_zfree(image, fpu_area_size());
+    ok = guestmem_copy_out(x->buffer.p, image, size);
+    page_zfree(image, size);
     return ok ? 0 : -EFAULT;
 }
 
-static long extstate_load(struct vcpu *v, const struct extstate_head *head, const void *image,
-                          size_t n)
+static long extstate_load(struct vcpu *v, const struct extstate_head *head, size_t n)
 {
     bool ok;
 
     domain_pause(v->domain);
-    ok = fpu_set_image(&v->fpu, head->xcr0, head->xcr0_accum, image, n);
+    ok = fpu_set_image(&v->fpu, head->xcr0, head->xcr0_accum, head + 1, n);
     domain_unpause(v->domain);
     return ok ? 0
               : hypercall_refuse(-EINVAL, "domctl: setvcpuextstate: d%uv%u, XCR0 %#lx of %#lx",
@@ -96,39 +95,59 @@ long abi_domctl_setvcpuextstate(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
     struct vcpu *v = vcpu_of(d, x->vcpu);
-    struct extstate_head head;
-    void *image;
+    struct extstate_head *image;
     long rc = -EFAULT;
 
     if (v == NULL)
         return -ESRCH;
-    if (x->size <= sizeof(head) || x->size > extstate_size())
+    if (x->size <= sizeof(*image) || x->size > extstate_size())
         return hypercall_refuse(-EINVAL, "domctl: setvcpuextstate: %lu bytes, not %u",
                                 (unsigned long)x->size, extstate_size());
-    image = page_zalloc(fpu_area_size());
+    image = page_zalloc(x->size);
     if (image == NULL)
         return -ENOMEM;
-    if (GUESTMEM_IN(&head, x->buffer.p) &&
-        guestmem_copy_in(image, x->buffer.p + sizeof(head), x->size - sizeof(head)))
-        rc = extstate_load(v, &head, image, x->size - sizeof(head));
-    page_zfree(image, fpu_area_size());
+    if (guestmem_copy_in(image, x->buffer.p, x->size))
+        rc = extstate_load(v, image, x->size - sizeof(*image));
+    page_zfree(image, x->size);
     return rc;
 }
 
 long abi_domctl_get_vcpu_msrs(struct domain *d, struct xen_domctl *op)
 {
-    if (vcpu_of(d, op->u.vcpu_msrs.vcpu) == NULL)
-        return -EINVAL;
-    op->u.vcpu_msrs.msr_count = 0;
-    return 0;
+    struct xen_domctl_vcpu_msrs *m = &op->u.vcpu_msrs;
+    const struct vcpu *v = vcpu_of(d, m->vcpu);
+    struct xen_domctl_vcpu_msr e = {.index = MSR_TSC_AUX};
+    u32 room = m->msr_count;
+
+    if (v == NULL || d->pv == NULL)
+        return v == NULL ? -ESRCH : -EINVAL;
+    e.value = READ_ONCE(v->tsc_aux);
+    m->msr_count = m->msrs.p == NULL || e.value != 0;
+    if (m->msrs.p == NULL || m->msr_count == 0)
+        return 0;
+    if (room == 0)
+        return -ENOBUFS;
+    return GUESTMEM_OUT(m->msrs.p, &e) ? 0 : -EFAULT;
 }
 
 long abi_domctl_set_vcpu_msrs(struct domain *d, struct xen_domctl *op)
 {
-    if (vcpu_of(d, op->u.vcpu_msrs.vcpu) == NULL)
-        return -EINVAL;
-    return op->u.vcpu_msrs.msr_count == 0
-               ? 0
-               : hypercall_refuse(-EINVAL, "domctl: set_vcpu_msrs: %u entries for d%uv%u",
-                                  op->u.vcpu_msrs.msr_count, d->id, op->u.vcpu_msrs.vcpu);
+    const struct xen_domctl_vcpu_msrs *m = &op->u.vcpu_msrs;
+    struct vcpu *v = vcpu_of(d, m->vcpu);
+    struct xen_domctl_vcpu_msr e;
+
+    if (v == NULL || d->pv == NULL)
+        return v == NULL ? -ESRCH : -EINVAL;
+    if (m->msr_count == 0)
+        return 0;
+    if (!GUESTMEM_IN(&e, m->msrs.p))
+        return -EFAULT;
+    if (m->msr_count != 1 || e.index != MSR_TSC_AUX || e.reserved != 0 || e.value >> 32 ||
+        !cpu_features.rdtscp)
+        return hypercall_refuse(-EINVAL, "domctl: set_vcpu_msrs: %u entries, MSR %#x, %#lx",
+                                m->msr_count, e.index, (unsigned long)e.value);
+    domain_pause(d); /* it is loaded when the vCPU runs again */
+    v->tsc_aux = e.value;
+    domain_unpause(d);
+    return 0;
 }

@@ -45,6 +45,7 @@ struct vcpu {
     struct page *info_page;   /* referenced frame behind info when registered, else NULL */
     struct cpu_regs regs;     /* when not running */
     struct fpu_state fpu;
+    u64 tsc_aux;        /* PV: the MSR */
     struct pv_vcpu *pv; /* one of these, by kind */
     struct hvm_vcpu *hvm;
     struct sched_vcpu *sched;

@@ -54,7 +54,6 @@ struct pv_vcpu {
     u32 iopl;             /* virtual, from physdev set_iopl: 0..3 */
     const void *iobitmap; /* guest address, set_iobitmap */
     u32 iobitmap_ports;
-    u64 tsc_aux;
     u32 pci_cf8; /* guest's latched config address */
 };
 
@@ -119,14 +118,6 @@ bool pv_emulate_ud(struct cpu_regs *regs);
 
 /* pv_mmu.c / pv_fault.c: #PF of the guest. True = handled, retry the instruction. */
 bool pv_fault_fixup(struct cpu_regs *regs, u64 addr);
-/* Boot of dom0 and teardown use these too. */
-
-/* pv_desc.c */
-int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 nframes, u32 entries) MUST_CHECK;
-void pv_desc_destroy_gdt(struct vcpu *v);
-/* LDT fault inside the per-domain area (lazy mapping): true = mapped, retry. */
-bool pv_desc_ldt_fault(struct vcpu *v, u64 offset);
-void pv_desc_load(struct vcpu *v); /* GDT frame 14 of this CPU, lgdt, LDT */
 
 /* Hypercalls of the PV kind (rows of abi_table.c). Guest pointers are plain addresses. */
 extern const hypercall_fn pv_hypercall_table[HYPERCALL_COUNT]; /* pv_table.c; for guest_kind */

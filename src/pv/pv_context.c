@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * vcpu_guest_context in and out: how a second vCPU gets its start state, and how the tools build,
- * save and restore one (public header arch-x86/xen.h). Everything is checked before anything is
- * taken; frames that were taken are given back when a later one is refused.
+ * save and restore one (public header arch-x86/xen.h). A refused one leaves a vCPU that has a
+ * context as it was.
  */
 #include "arch/insn.h"
 #include "base/lib.h"
@@ -13,27 +13,15 @@
 #include "pv/pv_domain.h"
 #include "pv/pv_mmu.h"
 
-#define LDT_ENTRIES_MAX     8192
-#define CONTEXT_FLAGS_FIXED (RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_NT)
-
-static u64 context_cr3(u64 reg)
-{
-    return reg >> PAGE_SHIFT;
-}
-
-/* As set_ldt has it: pages of the guest's, or none. */
-static bool ldt_ok(const struct vcpu_guest_context *c)
-{
-    return c->ldt_ents == 0 ||
-           (c->ldt_ents <= LDT_ENTRIES_MAX && !(c->ldt_base & ~PAGE_MASK) &&
-            pv_canonical(c->ldt_base) && !pv_range_is_hv(c->ldt_base, (u64)c->ldt_ents * 8));
-}
+/* What of a list of frames is in use. */
+#define GDT_FRAMES_SIZE(entries) (((entries) + 511) / 512 * sizeof(u64))
+#define CONTEXT_FLAGS_FIXED      (RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP | RFLAGS_NT)
 
 /* The processor never runs without tables: those of the mode it starts in must be named. */
 static bool tables_ok(const struct vcpu_guest_context *c)
 {
-    return context_cr3(c->ctrlreg[3]) != 0 &&
-           (c->flags & VGCF_in_kernel || context_cr3(c->ctrlreg[1]) != 0);
+    return c->ctrlreg[3] >> PAGE_SHIFT != 0 &&
+           (c->flags & VGCF_in_kernel || c->ctrlreg[1] >> PAGE_SHIFT != 0);
 }
 
 /* The addresses a later entry would use unchecked. */
@@ -95,19 +83,27 @@ static void set_pv(struct vcpu *v, const struct vcpu_guest_context *c)
     pv->iopl = (u32)(c->user_regs.rflags & RFLAGS_IOPL) >> 12;
 }
 
+/* Those of a vCPU that has a context stay: a later frame's refusal would leave a mixture. */
+static bool same_tables(const struct pv_vcpu *pv, const struct vcpu_guest_context *c)
+{
+    return c->ctrlreg[3] == pv->cr3_kernel && c->ctrlreg[1] == pv->cr3_user &&
+           c->gdt_ents == pv->gdt_entries && c->ldt_ents == pv->ldt_entries &&
+           (c->ldt_ents == 0 || c->ldt_base == pv->ldt_base) &&
+           memcmp(c->gdt_frames, pv->gdt_frames, GDT_FRAMES_SIZE(c->gdt_ents)) == 0;
+}
+
 /* Page tables can be long work: -ERESTART after a step, and all of this again. */
 static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-    u32 pages = ((u32)c->gdt_ents + 511) / 512;
     int rc, budget = PV_MMU_BUDGET;
 
-    rc = pv_mmu_load_cr3(v, MFN(context_cr3(c->ctrlreg[3])), false, &budget);
+    rc = pv_mmu_load_cr3(v, maddr_to_mfn(c->ctrlreg[3]), false, &budget);
     if (rc == 0)
-        rc = pv_mmu_load_cr3(v, MFN(context_cr3(c->ctrlreg[1])), true, &budget);
+        rc = pv_mmu_load_cr3(v, maddr_to_mfn(c->ctrlreg[1]), true, &budget);
     if (rc == 0)
-        rc = pv_desc_set_gdt(v, (const u64 *)c->gdt_frames, pages, (u32)c->gdt_ents);
+        rc = pv_desc_set_gdt(v, (const u64 *)c->gdt_frames, (u32)c->gdt_ents);
     if (rc == 0)
-        rc = pv_desc_set_ldt(v, c->ldt_ents ? c->ldt_base : 0, (u32)c->ldt_ents);
+        rc = pv_desc_set_ldt(v, c->ldt_ents ? c->ldt_base : 0, c->ldt_ents);
     return rc;
 }
 
@@ -116,13 +112,18 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
     u32 i;
     int rc;
 
-    if (!addresses_ok(c) || !ldt_ok(c) || !tables_ok(c))
+    if (!addresses_ok(c) || !tables_ok(c))
         return -EINVAL;
-    rc = set_tables(v, c);
+    if (!v->initialised)
+        rc = set_tables(v, c);
+    else
+        rc = same_tables(v->pv, c) ? 0 : -EOPNOTSUPP; /* as on Xen */
     if (rc != 0)
         return rc;
     set_regs(v, c);
     set_pv(v, c);
+    if (c->flags & VGCF_i387_valid && !cpu_features.xsave) /* else setvcpuextstate has it */
+        fpu_set_legacy(&v->fpu, &c->fpu_ctxt);
     for (i = 0; i < 8; i++)
         if (i != 4 && i != 5 && pv_debug_set(v, i, c->debugreg[i]) != 0)
             log_msg(LOG_DEBUG, "d%uv%u: debug register %u: %#lx is not taken\n", v->domain->id,
@@ -161,6 +162,7 @@ static void context_get(const struct vcpu *v, struct vcpu_guest_context *c)
 
     memset(c, 0, sizeof(*c));
     get_regs(v, c);
+    fpu_get_legacy(&v->fpu, &c->fpu_ctxt);
     for (i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++) {
         c->trap_ctxt[i].vector = (u8)i;
         c->trap_ctxt[i].flags = (u8)(pv->traps[i].dpl | (pv->traps[i].mask_events ? 4 : 0));
@@ -182,8 +184,7 @@ static void context_get(const struct vcpu *v, struct vcpu_guest_context *c)
     c->ldt_base = pv->ldt_base;
     c->ldt_ents = pv->ldt_entries;
     c->gdt_ents = pv->gdt_entries;
-    for (i = 0; i < 14 && i < (pv->gdt_entries + 511) / 512; i++)
-        c->gdt_frames[i] = pv->gdt_frames[i];
+    memcpy(c->gdt_frames, pv->gdt_frames, GDT_FRAMES_SIZE(pv->gdt_entries));
     c->ctrlreg[0] = CR0_PG | CR0_PE | CR0_WP | CR0_NE | CR0_ET | CR0_MP | (pv->cr0_ts ? CR0_TS : 0);
     c->ctrlreg[1] = pv->cr3_user;
     c->ctrlreg[2] = pv->cr2;

@@ -114,13 +114,13 @@ void pv_desc_destroy_gdt(struct vcpu *v)
         put_mfn(pv->gdt_frames[i]);
 }
 
-int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 nframes, u32 entries)
+int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 entries)
 {
     struct pv_vcpu *pv = v->pv;
+    u32 i, nframes = gdt_pages(entries);
     struct page *pg;
-    u32 i;
 
-    if (entries > GDT_MAX_ENTRIES || nframes != gdt_pages(entries))
+    if (entries > GDT_MAX_ENTRIES)
         return -EINVAL;
     for (i = 0; i < nframes; i++) {
         if (pv_desc_get_page(v, frames[i], &pg))
@@ -180,13 +180,13 @@ bool pv_desc_ldt_fault(struct vcpu *v, u64 offset)
     return true;
 }
 
-int pv_desc_set_ldt(struct vcpu *v, u64 base, u32 entries)
+int pv_desc_set_ldt(struct vcpu *v, u64 base, u64 entries)
 {
     struct pv_vcpu *pv = v->pv;
     u64 offset;
 
     if (entries > LDT_MAX_ENTRIES || base & ~PAGE_MASK || !pv_canonical(base) ||
-        (entries && pv_range_is_hv(base, entries * 8ul)))
+        (entries && pv_range_is_hv(base, entries * 8)))
         return -EINVAL;
     if (!pv->ldt_entries && !entries)
         return 0;
@@ -196,14 +196,14 @@ int pv_desc_set_ldt(struct vcpu *v, u64 base, u32 entries)
         load_ldt(v);
     drop_ldt_pages(v);
     pv->ldt_base = base;
-    pv->ldt_entries = entries;
+    pv->ldt_entries = (u32)entries;
     if (v != vcpu_current())
         return 0;
     /*
      * What is mapped now cannot fault later inside the hypervisor, where a selector is loaded on
      * the guest's behalf. Pages that do not qualify yet are tried again when they are used.
      */
-    for (offset = 0; offset < entries * 8ul; offset += PAGE_SIZE)
+    for (offset = 0; offset < entries * 8; offset += PAGE_SIZE)
         (void)pv_desc_ldt_fault(v, offset);
     load_ldt(v);
     return 0;
@@ -238,7 +238,7 @@ long pv_set_gdt(u64 frames, u64 entries, u64 a3, u64 a4, u64 a5, u64 a6)
     n = gdt_pages((u32)entries);
     if (!guestmem_copy_in(mfn, (const void *)frames, n * sizeof(mfn[0])))
         return hypercall_refuse(-EFAULT, "set_gdt: frame list at %#lx", (unsigned long)frames);
-    if (pv_desc_set_gdt(vcpu_current(), mfn, n, (u32)entries))
+    if (pv_desc_set_gdt(vcpu_current(), mfn, (u32)entries))
         return hypercall_refuse(-EINVAL,
                                 "set_gdt: %u frames from %#lx: one is not the domain's, is "
                                 "writable, or holds a forbidden descriptor",

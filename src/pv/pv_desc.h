@@ -17,7 +17,7 @@ struct vcpu;
  * not running. -EINVAL: too many, not the domain's, in use otherwise, or holding a descriptor that
  * is not allowed; nothing is changed.
  */
-int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 nframes, u32 entries) MUST_CHECK;
+int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 entries) MUST_CHECK;
 void pv_desc_destroy_gdt(struct vcpu *v);
 
 /*
@@ -25,7 +25,7 @@ void pv_desc_destroy_gdt(struct vcpu *v);
  * are mapped at once when v is current, else by pv_desc_ldt_fault when they are used. v is current
  * or not running; entries 0 only drops the old one. Takes the mmu lock. -EINVAL.
  */
-int pv_desc_set_ldt(struct vcpu *v, u64 base, u32 entries) MUST_CHECK;
+int pv_desc_set_ldt(struct vcpu *v, u64 base, u64 entries) MUST_CHECK;
 /* A fault at byte `offset` of the current vCPU's LDT: true = mapped, retry. Takes the mmu lock. */
 bool pv_desc_ldt_fault(struct vcpu *v, u64 offset);
 

@@ -176,7 +176,7 @@ static void pv_switch_in(struct vcpu *v)
     load_segments(pv);
     pv_debug_switch_in(v);
     if (cpu_features.rdtscp)
-        insn_wrmsr(MSR_TSC_AUX, pv->tsc_aux);
+        insn_wrmsr(MSR_TSC_AUX, v->tsc_aux);
     if (pv->cr0_ts)
         insn_write_cr0(insn_read_cr0() | CR0_TS);
 }

@@ -13,9 +13,8 @@
 #include "pv/pv_desc.h"
 #include "pv/pv_mmu.h"
 
-#define PREEMPTED       0x80000000u /* as in pv_mmu.c */
-#define PREEMPT_EVERY   16
-#define LDT_ENTRIES_MAX 8192
+#define PREEMPTED     0x80000000u /* as in pv_mmu.c */
+#define PREEMPT_EVERY 16
 
 /* What one operation works on. */
 struct ext_call {
@@ -147,13 +146,12 @@ static int ext_set_ldt(struct ext_call *c, const struct mmuext_op *op)
 
     if (rc)
         return rc;
-    if ((base & ~PAGE_MASK) || entries > LDT_ENTRIES_MAX ||
-        (entries && (!pv_canonical(base) || pv_range_is_hv(base, (u64)entries * 8))))
-        return (int)hypercall_refuse(-EINVAL, "mmuext_op: LDT at %#lx with %u entries", base,
-                                     entries);
     if (v->pv->ldt_base == base && v->pv->ldt_entries == entries)
         return 0;
-    return pv_desc_set_ldt(v, base, entries);
+    rc = pv_desc_set_ldt(v, base, entries);
+    return rc == 0
+               ? 0
+               : (int)hypercall_refuse(rc, "mmuext_op: LDT at %#lx with %u entries", base, entries);
 }
 
 /* CLEAR_PAGE and COPY_PAGE: the frame is written, so it must be writable to the domain. */

@@ -93,7 +93,7 @@ static bool read_known(u32 msr, u64 *val)
         *val = insn_rdmsr(msr);
         return true;
     case MSR_TSC_AUX:
-        *val = v->pv->tsc_aux;
+        *val = v->tsc_aux;
         return cpu_features.rdtscp;
     case MSR_EFER:
         *val = insn_rdmsr(MSR_EFER) & (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX);
@@ -148,7 +148,6 @@ static bool write_base(u32 msr, u64 val)
 
 static bool write_known(u32 msr, u64 val)
 {
-    struct pv_vcpu *pv = pv_current();
     u64 now;
 
     switch (msr) {
@@ -159,7 +158,7 @@ static bool write_known(u32 msr, u64 val)
     case MSR_TSC_AUX:
         if (!cpu_features.rdtscp || val >> 32)
             return false;
-        pv->tsc_aux = val;
+        vcpu_current()->tsc_aux = val;
         insn_wrmsr(MSR_TSC_AUX, val);
         return true;
     case MSR_EFER:

@@ -210,7 +210,7 @@ static bool emulate_0f01(struct cpu_regs *regs, const struct x86_insn *in)
     case 2 << 3 | 1:
         return emulate_xsetbv(regs, in->len);
     case 7 << 3 | 1: /* rdtscp */
-        regs->rcx = pv_current()->tsc_aux;
+        regs->rcx = vcpu_current()->tsc_aux;
         return emulate_rdtsc(regs, in->len);
     default:
         return false;

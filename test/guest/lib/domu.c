@@ -132,10 +132,19 @@ static void mask_events(struct domu *u)
     domu_unmap(s);
 }
 
+long domu_context(const struct domu *u, struct vcpu_guest_context *c, bool set)
+{
+    static struct xen_domctl op;
+
+    memset(&op, 0, sizeof(op));
+    op.domain = (domid_t)u->id;
+    set_xen_guest_handle(op.u.vcpucontext.ctxt, c);
+    return domctl(set ? XEN_DOMCTL_setvcpucontext : XEN_DOMCTL_getvcpucontext, &op);
+}
+
 static void set_context(struct domu *u)
 {
     static struct vcpu_guest_context c;
-    static struct xen_domctl op;
 
     memset(&c, 0, sizeof(c));
     c.flags = VGCF_in_kernel | VGCF_online;
@@ -147,10 +156,9 @@ static void set_context(struct domu *u)
     c.kernel_ss = FLAT_KERNEL_SS;
     c.kernel_sp = c.user_regs.rsp;
     c.ctrlreg[3] = xen_pfn_to_cr3(u->mfn[L4]);
-    memset(&op, 0, sizeof(op));
-    op.domain = (domid_t)u->id;
-    set_xen_guest_handle(op.u.vcpucontext.ctxt, &c);
-    must(domctl(XEN_DOMCTL_setvcpucontext, &op), "setvcpucontext");
+    if (u->context)
+        u->context(u, &c);
+    must(domu_context(u, &c, true), "setvcpucontext");
 }
 
 void domu_create(struct domu *u, const void *code, size_t len)

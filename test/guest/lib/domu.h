@@ -20,6 +20,7 @@ struct domu_box {
 
 struct domu {
     unsigned int id;
+    void (*context)(struct domu *u, struct vcpu_guest_context *c); /* may change it, or NULL */
     uint64_t mfn[DOMU_PAGES];
     volatile struct domu_box *box;
     struct multicall_entry *list; /* a page for a list of calls: DOMU_LIST */
@@ -39,6 +40,8 @@ void domu_unmap(void *va);
  * the loop. */
 void domu_create(struct domu *u, const void *code, size_t len);
 void domu_run(struct domu *u);
+/* Its vCPU's context, in or out. */
+long domu_context(const struct domu *u, struct vcpu_guest_context *c, bool set);
 /* A hypercall in the domain; DOMU_GONE when it does not come back within two seconds. */
 #define DOMU_GONE (-99999)
 long domu_call(struct domu *u, unsigned int nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4);
