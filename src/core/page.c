@@ -35,8 +35,9 @@ static struct buddy buddy;
 static struct slab slab;
 static bool heap_up;
 static u64 total_frames, hv_bytes, frametable_bytes;
-static u64 claimed; /* the sum of the domains' claims; heap lock */
-bool page_no_scrub; /* while dom0 is built: nobody's secrets are in RAM yet */
+static u64 claimed;   /* the sum of the domains' claims; heap lock */
+static u64 scrubbing; /* free frames that page_scrub_step has off the heap; heap lock */
+bool page_no_scrub;   /* while dom0 is built: nobody's secrets are in RAM yet */
 
 int page_boot_add(u64 start, u64 end)
 {
@@ -235,8 +236,8 @@ static void scrub(mfn_t mfn, unsigned int order)
     memset(port_map(mfn), 0, PAGE_SIZE << order);
 }
 
-/* 2^order frames off the heap; scrubbed unless `raw`. */
-static mfn_t take(unsigned int order, unsigned int addr_bits, bool raw)
+/* 2^order frames off the heap, scrubbed. */
+static mfn_t take(unsigned int order, unsigned int addr_bits)
 {
     bool dirty;
     u64 f;
@@ -246,14 +247,14 @@ static mfn_t take(unsigned int order, unsigned int addr_bits, bool raw)
     lock_release(&heap_lock);
     if (f == BUDDY_NONE)
         return MFN_INVALID;
-    if (dirty && !raw)
+    if (dirty)
         scrub(MFN(f), order);
     return MFN(f);
 }
 
 mfn_t page_alloc_hv(unsigned int order)
 {
-    mfn_t m = take(order, 0, false);
+    mfn_t m = take(order, 0);
 
     if (!mfn_eq(m, MFN_INVALID))
         __atomic_fetch_add(&hv_bytes, PAGE_SIZE << order, __ATOMIC_RELAXED);
@@ -406,7 +407,7 @@ void page_assign_domain(struct domain *d, mfn_t mfn, u64 nr)
 static bool may_have(const struct domain *d, u64 nr)
 {
     return d->pages + d->moving + nr <= d->max_pages && !d->no_frames &&
-           nr + claimed - d->claim <= buddy_free_count(&buddy);
+           nr + claimed - d->claim <= page_free_count();
 }
 
 /* Heap lock held, a frame of d has gone: true when the caller is to put d's own reference. */
@@ -438,29 +439,37 @@ static bool moved(struct domain *d, u64 nr)
     return was_last(d);
 }
 
-mfn_t page_alloc_domain(struct domain *d, unsigned int order, unsigned int addr_bits)
+/* Heap lock held: frames off the heap for d, out of its claim first; BUDDY_NONE. */
+static u64 take_for(struct domain *d, unsigned int order, unsigned int addr_bits, bool *dirty)
 {
-    u64 nr = (u64)1 << order, used;
-    bool room, last;
-    mfn_t m;
+    u64 nr = (u64)1 << order, used = MIN(d->claim, nr), f = BUDDY_NONE;
 
-    lock_acquire(&heap_lock);
-    room = may_have(d, nr);
-    if (room)
+    if (may_have(d, nr))
+        f = buddy_alloc(&buddy, order, addr_bits, BUDDY_PREFER_HIGH, dirty);
+    if (f != BUDDY_NONE) {
         d->moving += nr; /* at once: two CPUs cannot both take the last page */
-    lock_release(&heap_lock);
-    if (!room)
-        return MFN_INVALID;
-    m = take(order, addr_bits, page_no_scrub);
-    lock_acquire(&heap_lock);
-    if (arrive(d, m, order)) {
-        used = MIN(d->claim, nr);
         d->claim -= used;
         claimed -= used;
-    } else {
-        m = MFN_INVALID;
     }
-    last = moved(d, nr);
+    return f;
+}
+
+mfn_t page_alloc_domain(struct domain *d, unsigned int order, unsigned int addr_bits)
+{
+    bool dirty, last;
+    mfn_t m;
+    u64 f;
+
+    lock_acquire(&heap_lock);
+    f = take_for(d, order, addr_bits, &dirty);
+    lock_release(&heap_lock);
+    if (f == BUDDY_NONE)
+        return MFN_INVALID;
+    if (dirty && !page_no_scrub)
+        scrub(MFN(f), order);
+    lock_acquire(&heap_lock);
+    m = arrive(d, MFN(f), order) ? MFN(f) : MFN_INVALID;
+    last = moved(d, (u64)1 << order);
     lock_release(&heap_lock);
     if (last)
         domain_put(d);
@@ -475,10 +484,10 @@ int page_set_claim(struct domain *d, u64 total)
     lock_acquire(&heap_lock);
     claimed -= d->claim;
     d->claim = 0;
-    nr = total - d->pages;
-    if (total != 0 && (total <= d->pages || total > d->max_pages || d->no_frames)) {
+    nr = total - d->pages - d->moving;
+    if (total != 0 && (total <= d->pages + d->moving || total > d->max_pages || d->no_frames)) {
         rc = -EINVAL;
-    } else if (total != 0 && nr + claimed > buddy_free_count(&buddy)) {
+    } else if (total != 0 && nr + claimed > page_free_count()) {
         rc = -ENOMEM;
     } else if (total != 0) {
         d->claim = nr;
@@ -670,7 +679,7 @@ bool page_stolen_replace(struct domain *d, mfn_t mfn, unsigned int order)
 
 mfn_t page_alloc_raw(unsigned int order, unsigned int addr_bits)
 {
-    return take(order, addr_bits, false);
+    return take(order, addr_bits);
 }
 
 void page_free_raw(mfn_t mfn, unsigned int order)
@@ -696,31 +705,34 @@ void page_share_with(struct domain *d, mfn_t mfn, bool writable)
 
 bool page_scrub_step(void)
 {
-    static u32 scrubbing; /* one idle CPU at a time: the others would only wait for the lock */
+    static u32 busy; /* one idle CPU at a time: the others would only wait for the lock */
     unsigned int order;
     u32 none = 0;
     u64 f;
 
-    if (READ_ONCE(scrubbing) || !atomic_cmpxchg(&scrubbing, &none, 1u))
+    if (READ_ONCE(busy) || !atomic_cmpxchg(&busy, &none, 1u))
         return false;
     f = BUDDY_NONE;
     if (lock_try(&heap_lock)) {
         f = buddy_take_dirty(&buddy, 6, &order);
+        if (f != BUDDY_NONE)
+            scrubbing = (u64)1 << order;
         lock_release(&heap_lock);
     }
     if (f != BUDDY_NONE) {
         scrub(MFN(f), order);
         lock_acquire(&heap_lock);
         buddy_free(&buddy, f, order, false);
+        scrubbing = 0;
         lock_release(&heap_lock);
     }
-    atomic_store_release(&scrubbing, 0u);
+    atomic_store_release(&busy, 0u);
     return f != BUDDY_NONE;
 }
 
 u64 page_free_count(void)
 {
-    return buddy_free_count(&buddy);
+    return buddy_free_count(&buddy) + scrubbing;
 }
 
 u64 page_total_count(void)
