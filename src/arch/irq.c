@@ -31,7 +31,6 @@
 
 /* 0x20 to 0x2f stay free: a PIC's spurious interrupts come there. 0x80 and 0x82 are guests'. */
 #define VECTOR_LINES 0x30
-#define NO_LINE      0xffff
 #define DEST_MAX     254 /* RTEs and messages have 8 bits; 255 is everybody */
 
 enum line_kind { LINE_FREE, LINE_GSI, LINE_MSI };
@@ -61,12 +60,10 @@ static u32 gsi_count;
 
 /* --- Set-up --- */
 
-#define PIC1_CMD   0x20
-#define PIC1_DATA  0x21
-#define PIC2_CMD   0xa0
-#define PIC2_DATA  0xa1
-#define IMCR_INDEX 0x22
-#define IMCR_DATA  0x23
+#define PIC1_CMD  0x20
+#define PIC1_DATA 0x21
+#define PIC2_CMD  0xa0
+#define PIC2_DATA 0xa1
 
 /* Both 8259s initialised to harmless vectors, then all inputs masked (Intel 8259A data sheet). */
 static void pic_disable(void)

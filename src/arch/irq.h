@@ -13,7 +13,6 @@
 #define IRQ_MAX 1024
 
 /* Vectors 0x20-0xef are for lines, the rest are fixed. */
-#define IRQ_VECTOR_FIRST    0x20
 #define IRQ_VECTOR_LAST     0xef
 #define IRQ_VECTOR_TIMER    0xf0
 #define IRQ_VECTOR_KICK     0xf1 /* look at your work bits */

@@ -31,7 +31,6 @@ typedef int64_t s64;
 #define ALIGNED(n)        __attribute__((aligned(n)))
 #define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
-#define SECTION(s)        __attribute__((section(s)))
 #define NOINLINE          __attribute__((noinline))
 #define ALWAYS_INLINE     inline __attribute__((always_inline))
 #define likely(x)         __builtin_expect(!!(x), 1)

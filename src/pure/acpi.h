@@ -62,7 +62,6 @@ struct acpi_reg {
 };
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO     1
-#define ACPI_SPACE_PCI    2
 
 /* A window of PCI configuration space (ECAM). */
 struct acpi_segment {

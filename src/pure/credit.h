@@ -23,8 +23,7 @@
 #include "base/def.h"
 #include "pure/port.h"
 
-#define CREDIT_WEIGHT_DEFAULT 256 /* virtual time is real time at this weight */
-#define CREDIT_WEIGHT_MAX     65535
+#define CREDIT_WEIGHT_DEFAULT 256       /* virtual time is real time at this weight */
 #define CREDIT_BONUS          3000000ul /* virtual: what a sleeper may be ahead of the floor */
 #define CREDIT_MARGIN         500000ul  /* virtual: a waker must be this much better to preempt */
 #define CREDIT_RATELIMIT      700000ul  /* real: usual length of a turn that no waker cuts short */
