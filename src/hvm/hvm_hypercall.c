@@ -40,24 +40,30 @@ static bool call(struct cpu_regs *regs)
     return regs->rip == RIP_DONE;
 }
 
+/* The arguments are moved within the frame itself: what is continued is changed there. */
 static bool call32(struct cpu_regs *regs)
 {
-    struct cpu_regs r = *regs;
+    struct cpu_regs own = *regs;
     bool done;
 
     if (!alike_in_32_bits((u32)regs->rax, (u32)regs->rbx)) {
         regs->rax = (u32)-ENOSYS;
         return true;
     }
-    r.rdi = (u32)regs->rbx;
-    r.rsi = (u32)regs->rcx;
-    r.rdx = (u32)regs->rdx;
-    r.r10 = (u32)regs->rsi;
-    r.r8 = (u32)regs->rdi;
-    r.r9 = (u32)regs->rbp;
-    done = call(&r);
-    regs->rax = (u32)r.rax;
-    /* None of these is ever continued with other arguments. */
+    regs->rdi = (u32)own.rbx;
+    regs->rsi = (u32)own.rcx;
+    regs->rdx = (u32)own.rdx;
+    regs->r10 = (u32)own.rsi;
+    regs->r8 = (u32)own.rdi;
+    regs->r9 = (u32)own.rbp;
+    done = call(regs);
+    own.rax = (u32)regs->rax;
+    if (!done) { /* none that is continued has more than three arguments */
+        own.rbx = regs->rdi;
+        own.rcx = regs->rsi;
+        own.rdx = regs->rdx;
+    }
+    *regs = own;
     return done;
 }
 

@@ -102,6 +102,46 @@ static void registers(void)
     check_eq("flags are kept", (int64_t)f.rflags, 0x8d7);
 }
 
+/* 32-bit code makes a call that is not done at once, as an event waits: it goes on where it was. */
+static void continued(uint32_t nr, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+    struct frame f = {.rax = nr,
+                      .rbx = a1,
+                      .rcx = a2,
+                      .rdx = a3,
+                      .rbp = 0x5555,
+                      .rsi = 0x6666,
+                      .rdi = 0x7777,
+                      .r10 = 0x8888};
+
+    vcpu_info(0)->evtchn_upcall_mask = 0;
+    vcpu_info(0)->evtchn_upcall_pending = 1;
+    value(text("long call %u: the call", nr), "%s", pvh_probe(KERNEL32, &f, CODE(CALL)));
+    vcpu_info(0)->evtchn_upcall_pending = 0;
+    /* A console is for those who have one. */
+    check(f.rax == 0 || (nr == __HYPERVISOR_console_io && (int32_t)f.rax == -1),
+          text("long call %u: it is done", nr));
+    check(f.rbx == a1 && f.rbp == 0x5555 && f.rsi == 0x6666 && f.rdi == 0x7777,
+          text("long call %u: registers are kept", nr));
+    check(nr == __HYPERVISOR_console_io ? f.rcx + f.rdx == a2 + a3 : f.rcx == a2,
+          text("long call %u: the arguments follow what is done", nr));
+}
+
+static void long_calls(void)
+{
+    static char lines[6 * 1024];
+    static struct evtchn_reset reset = {.dom = DOMID_SELF};
+    uint64_t i;
+
+    for (i = 0; i < sizeof(lines); i++)
+        lines[i] = i % 1024 == 1023 ? '\n' : '.';
+    shared_map();
+    continued(__HYPERVISOR_console_io, CONSOLEIO_write, sizeof(lines), (uint64_t)lines);
+    for (i = 0; i < 200; i++)
+        (void)evtchn_unbound(DOMID_SELF, 0);
+    continued(__HYPERVISOR_event_channel_op, EVTCHNOP_reset, (uint64_t)&reset, 0);
+}
+
 /* What the guest may know and set of itself. */
 static void parameters(void)
 {
@@ -136,6 +176,7 @@ void test_main(const char *args)
     modes();
     encodings();
     registers();
+    long_calls();
     every_number(KERNEL64);
     every_number(KERNEL32);
     parameters();
