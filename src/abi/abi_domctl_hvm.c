@@ -28,10 +28,12 @@ long abi_domctl_gethvmcontext(struct domain *d, struct xen_domctl *op)
     if (!is_target(d))
         return -EINVAL;
     domain_pause(d);
+    lock_acquire(&d->lock);
     rc = hvm_context_save(d, NULL, 0, &room);
     buf = rc == 0 && c->buffer.p != NULL ? page_zalloc(room) : NULL;
     if (buf != NULL)
         rc = hvm_context_save(d, buf, room, &len);
+    lock_release(&d->lock);
     domain_unpause(d);
     if (c->buffer.p == NULL) {
         c->size = room;
@@ -62,7 +64,9 @@ long abi_domctl_sethvmcontext(struct domain *d, struct xen_domctl *op)
         return -ENOMEM;
     if (guestmem_copy_in(buf, c->buffer.p, size)) {
         domain_pause(d);
+        lock_acquire(&d->lock);
         rc = hvm_context_load(d, buf, size);
+        lock_release(&d->lock);
         domain_unpause(d);
     }
     page_zfree(buf, size);
@@ -83,7 +87,9 @@ long abi_domctl_gethvmcontext_partial(struct domain *d, struct xen_domctl *op)
     if (buf == NULL)
         return -ENOMEM;
     domain_pause(d);
+    lock_acquire(&d->lock);
     rc = hvm_context_save_one(d, c->type, c->instance, buf, room, &len);
+    lock_release(&d->lock);
     domain_unpause(d);
     /* The body without its descriptor. */
     if (rc == 0 && c->buffer.p != NULL && c->bufsz < len - head)

@@ -126,7 +126,9 @@ long abi_domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
     if (ctx == NULL)
         return -ENOMEM;
     domain_pause(d);
+    lock_acquire(&d->lock);
     rc = d->kind->hypercall_context(v, ctx, false);
+    lock_release(&d->lock);
     domain_unpause(d);
     if (rc == 0 && !guestmem_copy_out(op->u.vcpucontext.ctxt.p, ctx, sizeof(*ctx)))
         rc = -EFAULT;
