@@ -46,6 +46,7 @@ struct hvm_state {
     u64 dr6, dr7, pat;
     u64 star, lstar, cstar, sfmask, shadow_gs;
     u64 sysenter_cs, sysenter_esp, sysenter_eip;
+    u64 event; /* on its way into the guest, as hvm_event has it; without HVM_EVENT_VALID: none */
 };
 
 #define HVM_MTRR_FIXED 11

@@ -68,6 +68,21 @@ void hvm_context_reset(struct vcpu *v, u8 vector)
         fpu_restore(&v->fpu);
 }
 
+/* An event is one the processor accepts (APM vol. 2, 15.20; SDM vol. 3, 27.2.1.3 and 27.3.1.4). */
+static bool event_ok(const struct hvm_state *s)
+{
+    const u32 with_error = 1u << TRAP_DF | 0x1fu << TRAP_TS | 1u << TRAP_AC;
+    u32 type = s->event >> 8 & 7, vector = s->event & 0xff;
+    bool error = s->event & HVM_EVENT_EV;
+
+    if (s->event & 0x7ffff000 || (error && s->event >> 48 != 0))
+        return false;
+    if (type == HVM_EVENT_FAULT && vector <= 31 && vector != TRAP_NMI)
+        return !(s->cr0 & CR0_PE) || error == (with_error >> vector & 1);
+    return !error && ((type == HVM_EVENT_INTR && vector > 15 && s->rflags & RFLAGS_IF) ||
+                      (type == HVM_EVENT_NMI && vector == TRAP_NMI));
+}
+
 const char *hvm_context_check(const struct vcpu *v, const struct hvm_state *s)
 {
     bool lma = s->efer & EFER_LME && s->cr0 & CR0_PG;
@@ -85,6 +100,8 @@ const char *hvm_context_check(const struct vcpu *v, const struct hvm_state *s)
         return "code segment";
     if (lma && s->rflags & RFLAGS_VM)
         return "RFLAGS";
+    if (s->event & HVM_EVENT_VALID && !event_ok(s))
+        return "pending event";
     if (!hvm_canonical(s->lstar) || !hvm_canonical(s->cstar) || !hvm_canonical(s->shadow_gs) ||
         !hvm_canonical(s->seg[HVM_FS].base) || !hvm_canonical(s->seg[HVM_GS].base) ||
         !hvm_canonical(s->seg[HVM_TR].base) || !hvm_canonical(s->seg[HVM_LDTR].base) ||
@@ -179,11 +196,13 @@ static void regs_copy(struct hvm_hw_cpu *c, struct cpu_regs *r, bool out)
 
 #define PAIR(state, rec) offsetof(struct hvm_state, state), offsetof(struct hvm_hw_cpu, rec)
 #define SAME(a, b, c)    PAIR(a, a), PAIR(b, b), PAIR(c, c)
-static const u16 pairs[] = {SAME(rip, rsp, rflags), SAME(cr0, cr2, cr3),
-                            SAME(cr4, dr6, dr7),    SAME(sysenter_cs, sysenter_esp, sysenter_eip),
-                            PAIR(lstar, msr_lstar), PAIR(star, msr_star),
-                            PAIR(cstar, msr_cstar), PAIR(sfmask, msr_syscall_mask),
-                            PAIR(efer, msr_efer),   PAIR(shadow_gs, shadow_gs)};
+static const u16 pairs[] = {
+    SAME(rip, rsp, rflags),    SAME(cr0, cr2, cr3),
+    SAME(cr4, dr6, dr7),       SAME(sysenter_cs, sysenter_esp, sysenter_eip),
+    PAIR(lstar, msr_lstar),    PAIR(star, msr_star),
+    PAIR(cstar, msr_cstar),    PAIR(sfmask, msr_syscall_mask),
+    PAIR(efer, msr_efer),      PAIR(shadow_gs, shadow_gs),
+    PAIR(event, pending_event)}; /* the error code is above it in both */
 
 /* The other registers of 64 bits. */
 static void state_copy(struct hvm_hw_cpu *c, struct hvm_state *s, bool out)
@@ -283,11 +302,15 @@ static NOINLINE int set_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
     segs_copy(c, &s, false);
     state_copy(c, &s, false);
     s.pat = hvm_vendor->get_pat(v);
+    s.event = hvm_event_again(s.event);
     why = hvm_context_check(v, &s);
     if (why != NULL)
         return (int)hypercall_refuse(-EINVAL,
                                      "hvmcontext: d%uv%u: %s (cr0 %#lx cr4 %#lx efer %#lx)",
                                      v->domain->id, v->id, why, s.cr0, s.cr4, s.efer);
+    h->nmi_due = (s.event & 7 << 8) == HVM_EVENT_NMI << 8;
+    if (h->nmi_due)
+        s.event = 0; /* it is taken, and blocks others, at the entry */
     hvm_vendor->set_state(v, &s);
     regs_copy(c, &v->regs, false);
     memcpy(h->dr, &c->dr0, sizeof(h->dr));

@@ -266,71 +266,48 @@ static void svm_switch_out(struct vcpu *v)
         store_dr(v);
 }
 
-/* The guest's state may be in the processor. */
-static bool is_loaded(const struct vcpu *v)
-{
-    return v == vcpu_current();
-}
+/* Registers that both have: as pairs of places. */
+#define PAIR(state, block) offsetof(struct hvm_state, state), offsetof(struct vmcb, block)
+#define SAME(a, b, c)      PAIR(a, a), PAIR(b, b), PAIR(c, c)
+static const u16 pairs[] = {SAME(rip, rsp, rflags),
+                            SAME(cr0, cr2, cr3),
+                            SAME(cr4, dr6, dr7),
+                            SAME(efer, pat, star),
+                            SAME(lstar, cstar, sfmask),
+                            SAME(sysenter_cs, sysenter_esp, sysenter_eip),
+                            PAIR(shadow_gs, kernel_gs_base),
+                            PAIR(event, eventinj)};
 
 static void svm_get_state(struct vcpu *v, struct hvm_state *s)
 {
     struct vmcb *c = svm_vmcb(v);
+    u32 i;
 
-    if (is_loaded(v))
+    if (v == vcpu_current())
         insn_vmsave(v->hvm->svm->vmcb_maddr);
     memcpy(s->seg, c->seg, sizeof(s->seg));
-    s->rip = c->rip;
-    s->rsp = c->rsp;
-    s->rflags = c->rflags;
-    s->cr0 = c->cr0;
-    s->cr2 = c->cr2;
-    s->cr3 = c->cr3;
-    s->cr4 = c->cr4;
-    s->efer = c->efer & ~EFER_SVME;
-    s->dr6 = c->dr6;
-    s->dr7 = c->dr7;
-    s->pat = c->pat;
-    s->star = c->star;
-    s->lstar = c->lstar;
-    s->cstar = c->cstar;
-    s->sfmask = c->sfmask;
-    s->shadow_gs = c->kernel_gs_base;
-    s->sysenter_cs = c->sysenter_cs;
-    s->sysenter_esp = c->sysenter_esp;
-    s->sysenter_eip = c->sysenter_eip;
+    for (i = 0; i < ARRAY_SIZE(pairs); i += 2)
+        memcpy((u8 *)s + pairs[i], (u8 *)c + pairs[i + 1], 8);
+    s->efer &= ~EFER_SVME;
 }
 
 static void svm_set_state(struct vcpu *v, const struct hvm_state *s)
 {
     struct vmcb *c = svm_vmcb(v);
+    u32 i;
 
     memcpy(c->seg, s->seg, sizeof(c->seg));
     c->cpl = s->seg[HVM_SS].attr >> 5 & 3;
-    c->rip = s->rip;
-    c->rsp = s->rsp;
-    c->rflags = s->rflags | RFLAGS_ONES;
-    c->cr0 = s->cr0 & ~CR0_LOW;
-    c->cr2 = s->cr2;
-    c->cr3 = s->cr3;
-    c->cr4 = s->cr4;
-    c->efer = s->efer | EFER_SVME;
-    c->dr6 = s->dr6;
-    c->dr7 = s->dr7;
-    c->pat = s->pat;
-    c->star = s->star;
-    c->lstar = s->lstar;
-    c->cstar = s->cstar;
-    c->sfmask = s->sfmask;
-    c->kernel_gs_base = s->shadow_gs;
-    c->sysenter_cs = s->sysenter_cs;
-    c->sysenter_esp = s->sysenter_esp;
-    c->sysenter_eip = s->sysenter_eip;
+    for (i = 0; i < ARRAY_SIZE(pairs); i += 2)
+        memcpy((u8 *)c + pairs[i + 1], (const u8 *)s + pairs[i], 8);
+    c->rflags |= RFLAGS_ONES;
+    c->cr0 &= ~CR0_LOW;
+    c->efer |= EFER_SVME;
     c->shadow = 0;
-    c->eventinj = 0;
     c->exitintinfo = 0;
     c->intercept1 &= ~(SVM_I1_VINTR | SVM_I1_IRET);
     c->vintr = SVM_VINTR_MASKING;
-    if (is_loaded(v))
+    if (v == vcpu_current())
         insn_vmload(v->hvm->svm->vmcb_maddr);
     /* Whatever was cached belonged to another life. */
     v->hvm->svm->asid_cpu = ~0u;

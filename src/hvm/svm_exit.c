@@ -146,16 +146,10 @@ static void exit_hlt(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 }
 
 /* The control domain's caches are coherent with what a guest without devices does. */
-static void exit_wbinvd(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
+static void exit_cache(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
     (void)regs;
-    skip(v, c, OP2(0x0f, 0x09));
-}
-
-static void exit_invd(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
-{
-    (void)regs;
-    skip(v, c, OP2(0x0f, 0x08));
+    skip(v, c, OP2(0x0f, c->exitcode == SVM_EXIT_INVD ? 0x08u : 0x09u));
 }
 
 static void exit_vmmcall(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
@@ -175,28 +169,30 @@ static void exit_xsetbv(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
         step_over(v, c, len);
 }
 
-/* Number r of an instruction's encoding. */
-static u64 reg_value(const struct vmcb *c, struct cpu_regs *regs, u32 r)
+/* What a MOV writes to a control register, and its length; 0: as insn_length. */
+static u32 cr_operand(struct vcpu *v, const struct vmcb *c, struct cpu_regs *regs, u64 *val)
 {
-    return (r & 15) == 4 ? c->rsp : *regs_gpr(regs, r);
+    struct x86_insn in;
+    u32 len = hvm_decode(v, &in);
+
+    if (len == 0)
+        return 0;
+    if (in.map != X86_MAP_0F || in.opcode != 0x22 || in.mem) {
+        hvm_intr_fault(v, TRAP_UD, HVM_NO_ERROR);
+        return 0;
+    }
+    *val = (in.rm & 15) == 4 ? c->rsp : *regs_gpr(regs, in.rm);
+    if (!(c->efer & EFER_LMA))
+        *val = (u32)*val;
+    return len;
 }
 
 static void exit_cr4_write(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
-    struct x86_insn in;
-    u32 len = hvm_decode(v, &in);
     u64 val;
+    u32 len = cr_operand(v, c, regs, &val);
 
-    if (len == 0)
-        return;
-    if (in.map != X86_MAP_0F || in.opcode != 0x22 || in.mem) {
-        hvm_intr_fault(v, TRAP_UD, HVM_NO_ERROR);
-        return;
-    }
-    val = reg_value(c, regs, in.rm);
-    if (!(c->efer & EFER_LMA))
-        val = (u32)val;
-    if (!hvm_exit_cr4(v, val, c->cr4, c->cr3, c->efer))
+    if (len == 0 || !hvm_exit_cr4(v, val, c->cr4, c->cr3, c->efer))
         return;
     c->cr4 = val;
     step_over(v, c, len);
@@ -204,14 +200,12 @@ static void exit_cr4_write(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs
 
 static void exit_cr8_write(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
-    struct x86_insn in;
-    u32 len = hvm_decode(v, &in);
     u64 val;
+    u32 len = cr_operand(v, c, regs, &val);
 
     if (len == 0)
         return;
-    val = reg_value(c, regs, in.rm);
-    if (in.map != X86_MAP_0F || in.opcode != 0x22 || in.mem || val > 15) {
+    if (val > 15) {
         hvm_intr_fault(v, TRAP_GP, 0);
         return;
     }
@@ -277,7 +271,7 @@ static const struct {
     [SVM_EXIT_RDPMC] = {refuse_gp},
     [SVM_EXIT_CPUID] = {exit_cpuid},
     [SVM_EXIT_IRET] = {exit_iret},
-    [SVM_EXIT_INVD] = {exit_invd},
+    [SVM_EXIT_INVD] = {exit_cache},
     [SVM_EXIT_HLT] = {exit_hlt},
     [SVM_EXIT_INVLPGA] = {refuse_ud},
     [SVM_EXIT_IOIO] = {exit_ioio},
@@ -292,7 +286,7 @@ static const struct {
     [SVM_EXIT_CLGI] = {refuse_ud},
     [SVM_EXIT_SKINIT] = {refuse_ud},
     [SVM_EXIT_ICEBP] = {exit_icebp},
-    [SVM_EXIT_WBINVD] = {exit_wbinvd},
+    [SVM_EXIT_WBINVD] = {exit_cache},
     [SVM_EXIT_MONITOR] = {refuse_ud},
     [SVM_EXIT_MWAIT] = {refuse_ud},
     [SVM_EXIT_XSETBV] = {exit_xsetbv},

@@ -49,6 +49,8 @@
 #define CR0_CD      (1ul << 30)
 #define RFLAGS_ONES 2ul
 
+#define PDPTE_RESERVED 0x1e6ul
+
 /* Machine-wide, decided at boot. */
 static struct {
     u32 revision, pin, primary, secondary, exit, entry;
@@ -226,7 +228,11 @@ bool vmx_prepare(struct cpu_regs *regs)
     if (unlikely(h->epoch != READ_ONCE(v->domain->hvm->epoch)))
         vpid_renew(v);
     if (x->event != 0) {
-        vmx_write(VMCS_ENTRY_EVENT, (u32)x->event);
+        u32 event = (u32)x->event;
+
+        if (event & HVM_EVENT_EV && !(vmx_read(VMCS_GUEST_CR0) & CR0_PE))
+            event &= ~(u32)HVM_EVENT_EV; /* real mode has none (SDM vol. 3, 27.2.1.3) */
+        vmx_write(VMCS_ENTRY_EVENT, event);
         vmx_write(VMCS_ENTRY_ERROR, x->event >> 32);
     }
     if (insn_read_cr2() != x->cr2)
@@ -297,11 +303,13 @@ static void look_end(const struct vcpu *v)
 }
 
 /*
- * Zeros that matter, whatever a new structure has (SDM vol. 3, 25.11.3): DEBUGCTL, masks of page
- * faults, counts of CR3 targets and MSRs, activity; the host's ES DS FS GS, their bases, SYSENTER.
+ * Zeros that matter, whatever a new structure has (SDM vol. 3, 25.11.3): DEBUGCTL, PDPTEs, masks of
+ * page faults, counts of CR3 targets and MSRs, activity; the host's ES DS FS GS, their bases,
+ * SYSENTER.
  */
-static const u16 zeros[] = {0x2802, 0x4006, 0x4008, 0x400a, 0x400e, 0x4010, 0x4014, 0x4826, 0x0c00,
-                            0x0c06, 0x0c08, 0x0c0a, 0x4c00, 0x6c06, 0x6c08, 0x6c10, 0x6c12};
+static const u16 zeros[] = {0x2802, 0x280a, 0x280c, 0x280e, 0x2810, 0x4006, 0x4008,
+                            0x400a, 0x400e, 0x4010, 0x4014, 0x4826, 0x0c00, 0x0c06,
+                            0x0c08, 0x0c0a, 0x4c00, 0x6c06, 0x6c08, 0x6c10, 0x6c12};
 
 static void write_fixed(const struct vcpu *v)
 {
@@ -379,13 +387,16 @@ static void vmx_vcpu_fini(struct vcpu *v)
     v->hvm->vmx = NULL;
 }
 
+/* The system-call MSRs, in the order of struct hvm_state from star on. */
+static const u32 call_msrs[VMX_CALL_MSRS] = {MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SFMASK,
+                                             MSR_KERNEL_GS_BASE};
+
 static void load_msrs(const struct vmx_vcpu *x)
 {
-    insn_wrmsr(MSR_STAR, x->star);
-    insn_wrmsr(MSR_LSTAR, x->lstar);
-    insn_wrmsr(MSR_CSTAR, x->cstar);
-    insn_wrmsr(MSR_SFMASK, x->sfmask);
-    insn_wrmsr(MSR_KERNEL_GS_BASE, x->kernel_gs);
+    u32 i;
+
+    for (i = 0; i < VMX_CALL_MSRS; i++)
+        insn_wrmsr(call_msrs[i], x->call_msr[i]);
 }
 
 static void vmx_switch_in(struct vcpu *v)
@@ -406,14 +417,12 @@ static void vmx_switch_in(struct vcpu *v)
         vmx_load_dr(v);
 }
 
-/* The system-call MSRs, where the guest's are now. */
 static void save_msrs(struct vmx_vcpu *x)
 {
-    x->star = insn_rdmsr(MSR_STAR);
-    x->lstar = insn_rdmsr(MSR_LSTAR);
-    x->cstar = insn_rdmsr(MSR_CSTAR);
-    x->sfmask = insn_rdmsr(MSR_SFMASK);
-    x->kernel_gs = insn_rdmsr(MSR_KERNEL_GS_BASE);
+    u32 i;
+
+    for (i = 0; i < VMX_CALL_MSRS; i++)
+        x->call_msr[i] = insn_rdmsr(call_msrs[i]);
 }
 
 static void vmx_switch_out(struct vcpu *v)
@@ -500,6 +509,23 @@ void vmx_put_efer(u64 val)
               (caps.entry & ~VMX_ENTRY_LONG) | (val & EFER_LMA ? VMX_ENTRY_LONG : 0));
 }
 
+bool vmx_load_pdptes(struct vcpu *v, u64 cr0, u64 cr3, u64 cr4, u64 efer)
+{
+    u64 e[4];
+    u32 i;
+
+    if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || efer & EFER_LMA)
+        return true;
+    if (!hvm_mem_phys(v->domain, cr3 & 0xffffffe0ul, e, sizeof(e), false))
+        return false;
+    for (i = 0; i < 4; i++)
+        if (e[i] & 1 && (e[i] & PDPTE_RESERVED || e[i] >> cpu_features.phys_bits))
+            return false;
+    for (i = 0; i < 4; i++)
+        vmx_write(VMCS_GUEST_PDPTE + i * 2, e[i]);
+    return true;
+}
+
 static void vmx_get_state(struct vcpu *v, struct hvm_state *s)
 {
     struct vmx_vcpu *x = v->hvm->vmx;
@@ -518,6 +544,7 @@ static void vmx_get_state(struct vcpu *v, struct hvm_state *s)
     s->cr3 = vmx_read(VMCS_GUEST_CR3);
     s->cr4 = vmx_get_cr4();
     s->efer = vmx_read(VMCS_GUEST_EFER);
+    s->event = x->event;
     s->dr6 = v->hvm->dr_loaded && v == vcpu_current() ? insn_read_dr6() : x->dr6;
     s->dr7 = vmx_read(VMCS_GUEST_DR7);
     s->pat = vmx_read(VMCS_GUEST_PAT);
@@ -527,11 +554,7 @@ static void vmx_get_state(struct vcpu *v, struct hvm_state *s)
     look_end(v);
     if (x->loaded == cpu_id() + 1)
         save_msrs(x);
-    s->star = x->star;
-    s->lstar = x->lstar;
-    s->cstar = x->cstar;
-    s->sfmask = x->sfmask;
-    s->shadow_gs = x->kernel_gs;
+    memcpy((u8 *)s + offsetof(struct hvm_state, star), x->call_msr, sizeof(x->call_msr));
 }
 
 static void vmx_set_state(struct vcpu *v, const struct hvm_state *s)
@@ -557,17 +580,14 @@ static void vmx_set_state(struct vcpu *v, const struct hvm_state *s)
     vmx_write(VMCS_GUEST_SYSENTER_EIP, s->sysenter_eip);
     vmx_write(VMCS_GUEST_SHADOW, 0);
     vmx_write(VMCS_GUEST_PENDING_DB, 0);
+    (void)!vmx_load_pdptes(v, s->cr0, s->cr3, s->cr4, s->efer); /* the guest faults if it cannot */
     vmx_write(VMCS_ENTRY_EVENT, 0); /* prepared for an entry that did not come */
     vmx_set_primary(v, VMX_INTR_WINDOW | VMX_NMI_WINDOW, false);
     look_end(v);
-    x->event = 0;
+    x->event = s->event;
     x->cr2 = s->cr2;
     x->dr6 = s->dr6;
-    x->star = s->star;
-    x->lstar = s->lstar;
-    x->cstar = s->cstar;
-    x->sfmask = s->sfmask;
-    x->kernel_gs = s->shadow_gs;
+    memcpy(x->call_msr, (const u8 *)s + offsetof(struct hvm_state, star), sizeof(x->call_msr));
     if (x->loaded == cpu_id() + 1) /* a start-up IPI obeyed */
         load_msrs(x);
     /* Whatever was cached belonged to another life. */
@@ -606,8 +626,6 @@ static void vmx_queue_event(struct vcpu *v, u32 type, u32 vector, u64 error)
     struct vmx_vcpu *x = v->hvm->vmx;
 
     x->event = hvm_event(v, x->event, type, vector, error);
-    if (x->event & HVM_EVENT_EV && !(vmx_read(VMCS_GUEST_CR0) & CR0_PE))
-        x->event &= 0xffffffff & ~HVM_EVENT_EV; /* real mode has none (SDM vol. 3, 27.2.1.3) */
 }
 
 static bool vmx_queue_nmi(struct vcpu *v)

@@ -147,7 +147,8 @@ enum vmx_exit_reason {
 };
 #define VMX_EXIT_FAILED_ENTRY (1u << 31)
 
-#define VMX_VPIDS 0x10000u
+#define VMX_VPIDS     0x10000u
+#define VMX_CALL_MSRS 5u
 
 struct vmx_vcpu {
     maddr_t vmcs;
@@ -158,7 +159,7 @@ struct vmx_vcpu {
     bool launched;
     u64 event; /* to be delivered, as hvm_event has it; 0: none */
     u64 cr2, dr6;
-    u64 star, lstar, cstar, sfmask, kernel_gs; /* while switched out */
+    u64 call_msr[VMX_CALL_MSRS]; /* the system calls', while switched out */
     u32 vpid_cpu, vpid_generation;
 };
 
@@ -190,6 +191,11 @@ u64 vmx_get_cr4(void);
 void vmx_put_cr0(u64 val);
 void vmx_put_cr4(u64 val);
 void vmx_put_efer(u64 val);
+/*
+ * PAE paging outside long mode: the four top entries are in the processor (SDM vol. 3, 4.4.1).
+ * False: there is no memory, or they are impossible; nothing has changed.
+ */
+bool vmx_load_pdptes(struct vcpu *v, u64 cr0, u64 cr3, u64 cr4, u64 efer) MUST_CHECK;
 void vmx_set_primary(struct vcpu *v, u32 bits, bool on);
 void vmx_load_dr(struct vcpu *v);
 void vmx_add_dr6(struct vcpu *v, u64 bits);

@@ -13,8 +13,6 @@
 #define CR0_NW (1ul << 29)
 #define CR0_CD (1ul << 30)
 
-#define PDPTE_RESERVED 0x1e6ul
-
 #define EVENT_INT1 5u /* type of an exit's event */
 #define TSS16_BUSY 3u
 
@@ -207,27 +205,6 @@ static void exit_dr(struct vcpu *v, struct cpu_regs *regs)
     vmx_load_dr(v);
 }
 
-/*
- * PAE paging outside long mode: the four top entries are in the processor (SDM vol. 3, 4.4.1).
- * False: #GP, nothing has changed.
- */
-static bool load_pdptes(struct vcpu *v, u64 cr0, u64 cr4, u64 efer)
-{
-    u64 e[4], at = vmx_read(VMCS_GUEST_CR3) & 0xffffffe0ul;
-    u32 i;
-
-    if (!(cr0 & CR0_PG) || !(cr4 & CR4_PAE) || efer & EFER_LMA)
-        return true;
-    if (!hvm_mem_phys(v->domain, at, e, sizeof(e), false))
-        return false;
-    for (i = 0; i < 4; i++)
-        if (e[i] & 1 && (e[i] & PDPTE_RESERVED || e[i] >> cpu_features.phys_bits))
-            return false;
-    for (i = 0; i < 4; i++)
-        vmx_write(VMCS_GUEST_PDPTE + i * 2, e[i]);
-    return true;
-}
-
 /* A bit of CR0 that is not simply the guest's has changed; long mode begins and ends here, too. */
 static bool write_cr0(struct vcpu *v, u64 val)
 {
@@ -246,7 +223,7 @@ static bool write_cr0(struct vcpu *v, u64 val)
             return false;
         efer &= ~EFER_LMA;
     }
-    if (!load_pdptes(v, val, cr4, efer))
+    if (!vmx_load_pdptes(v, val, vmx_read(VMCS_GUEST_CR3), cr4, efer))
         return false;
     if ((val ^ old) & (CR0_PG | CR0_WP))
         v->hvm->epoch--;
@@ -260,7 +237,7 @@ static bool write_cr4(struct vcpu *v, u64 val, bool *faulted)
     u64 cr3 = vmx_read(VMCS_GUEST_CR3), efer = vmx_read(VMCS_GUEST_EFER);
 
     *faulted = !hvm_exit_cr4(v, val, vmx_get_cr4(), cr3, efer);
-    if (*faulted || !load_pdptes(v, vmx_get_cr0(), val, efer))
+    if (*faulted || !vmx_load_pdptes(v, vmx_get_cr0(), cr3, val, efer))
         return false;
     vmx_put_cr4(val);
     return true;

@@ -26,6 +26,7 @@
 #define CR0_CD     (1ul << 30)
 
 bool hvmguest_on;
+u32 hvmguest_prepared;
 
 /* Whose translations a processor may have under an address space id. */
 static struct asid {
@@ -248,6 +249,7 @@ bool hvmguest_enter(void)
     struct vcpu *v = vcpu_current();
     const char *why;
     struct vmcb *c;
+    bool real;
     u32 i;
 
     if (hvmguest_vmx)
@@ -256,6 +258,7 @@ bool hvmguest_enter(void)
     for (i = 0;; i++) {
         u64 maddr = svm_prepare(regs);
 
+        hvmguest_prepared++;
         if (vcpu_current() != v)
             machine_found("the vCPU changed while it was prepared");
         if (cpu_info()->work == 0) {
@@ -267,7 +270,8 @@ bool hvmguest_enter(void)
             return false;
     }
     c = svm_vmcb(v);
-    why = hvmguest_event_wrong(c->eventinj, true);
+    real = !(c->cr0 & CR0_PE); /* no error codes: EV says nothing */
+    why = hvmguest_event_wrong(real ? c->eventinj & ~HVM_EVENT_EV : c->eventinj, !real);
     if (why)
         refused(v, why);
     check_state(v, c);

@@ -12,6 +12,7 @@
 
 /* Switched on for this process. */
 extern bool hvmguest_on, hvmguest_vmx; /* vmx: by Intel's VMX, not by AMD's SVM */
+extern u32 hvmguest_prepared;          /* entries begun so far */
 
 void hvmguest_boot_domain(domid_t id, u32 vcpus, u32 slots, struct guest *g);
 

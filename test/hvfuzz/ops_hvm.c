@@ -519,34 +519,107 @@ void ops_hvm(struct pick *p, u8 op)
 
 /* What the tools do. */
 
+static u64 event_of(const struct vcpu *v)
+{
+    u64 e = hvmguest_vmx ? v->hvm->vmx->event : svm_vmcb(v)->eventinj;
+
+    return e & HVM_EVENT_VALID ? e : 0;
+}
+
+/* PAE paging: the processor has what is in memory, if it can have that. */
+static void check_pdptes(struct vcpu *v, u32 before)
+{
+    u64 vmcs = v->hvm->vmx->vmcs, e[4], at = vmxhw_get(vmcs, VMCS_GUEST_CR3) & 0xffffffe0;
+    u32 i;
+
+    if (!(vmxhw_get(vmcs, VMCS_GUEST_CR0) & CR0_PG) ||
+        !(vmxhw_get(vmcs, VMCS_GUEST_CR4) & CR4_PAE) ||
+        vmxhw_get(vmcs, VMCS_GUEST_EFER) & EFER_LMA ||
+        !hvm_mem_phys(v->domain, at, e, sizeof(e), false) || hvmguest_prepared != before)
+        return;
+    for (i = 0; i < 4; i++)
+        if (e[i] & 1 && (e[i] & 0x1e6 || e[i] >> cpu_features.phys_bits))
+            return;
+    for (i = 0; i < 4; i++)
+        if (vmxhw_get(vmcs, VMCS_GUEST_PDPTE + i * 2) != e[i])
+            machine_found("d%uv%u: PDPTE %u is %#lx, and its memory has %#lx", v->domain->id, v->id,
+                          i, vmxhw_get(vmcs, VMCS_GUEST_PDPTE + i * 2), e[i]);
+}
+
+/* A vCPU and its record say the same of the event on its way; loaded: the record came last. */
+static void check_record(struct vcpu *v, const struct hvm_hw_cpu *c, bool loaded, u32 before)
+{
+    u64 has = event_of(v), said = c->pending_event;
+
+    said |= said & HVM_EVENT_EV ? (u64)c->error_code << 32 : 0;
+    if (!(said & HVM_EVENT_VALID) || (loaded && hvm_event_again(said) == 0))
+        said = 0;
+    if (loaded && said != 0 && c->pending_type == HVM_EVENT_NMI && v->hvm->nmi_due)
+        said = 0; /* delivered at the entry */
+    if ((has & HVM_EVENT_EV ? has : (u32)has) != said)
+        machine_found("d%uv%u: event %#lx, and %#lx in the record %s", v->domain->id, v->id, has,
+                      said, loaded ? "loaded" : "saved");
+    if (loaded && hvmguest_vmx)
+        check_pdptes(v, before);
+}
+
+/* Unless a guest has run since `before` was counted: a lock is waited for. */
+static void check_context(u32 id, const u8 *records, size_t n, bool loaded, u32 before)
+{
+    struct domain *d = domain_get((domid_t)id);
+    const struct hvm_hw_cpu *last[2] = {NULL, NULL};
+    struct hvm_save_descriptor desc;
+    size_t at;
+    u32 i;
+
+    if (d == NULL)
+        return;
+    for (at = 0; at + sizeof(desc) + sizeof(*last[0]) <= n; at += sizeof(desc) + desc.length) {
+        memcpy(&desc, records + at, sizeof(desc));
+        if (desc.typecode == HVM_SAVE_CODE(END))
+            break;
+        if (desc.typecode == HVM_SAVE_CODE(CPU) && desc.instance < 2)
+            last[desc.instance] = (const void *)(records + at + sizeof(desc));
+    }
+    for (i = 0; i < d->max_vcpus && i < 2; i++)
+        if (last[i] != NULL && hvmguest_prepared == before)
+            check_record(d->vcpu[i], last[i], loaded, before);
+    domain_put(d);
+}
+
 static void context(struct pick *p, u32 id)
 {
-    static u8 records[8192 - 512];
-    static struct xen_domctl op;
-    u32 i, at, n = 1 + pick_byte(p) % 4;
+    static u8 each[MACHINE_CPUS][8192 - 512]; /* a call may wait while another's does the same */
+    u8 *records = each[machine_cpu()];
+    struct xen_domctl op;
+    u32 i, at, n = 1 + pick_byte(p) % 4, before = hvmguest_prepared;
     u64 buf;
 
     memset(&op, 0, sizeof(op));
     op.cmd = XEN_DOMCTL_gethvmcontext;
     op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     op.domain = (domid_t)id;
-    op.u.hvmcontext.size = sizeof(records);
-    buf = guest_put(records, sizeof(records));
+    op.u.hvmcontext.size = sizeof(each[0]);
+    buf = guest_put(records, sizeof(each[0]));
     op.u.hvmcontext.buffer.p = (u8 *)buf;
     pick_say(p, "the tools save domain %u's context, change %u bytes and load it", id, n);
     guest_call(__HYPERVISOR_domctl, guest_put(&op, sizeof(op)), 0, 0, 0);
     if (guest_in_list() || cpu_info()->guest.rax != 0 ||
-        !machine_guest_read(buf, records, sizeof(records)))
+        !machine_guest_read(buf, records, sizeof(each[0])))
         return;
+    check_context(id, records, sizeof(each[0]), false, before);
     for (i = 0; i < n; i++) {
         at = pick_byte(p) * 16u;
         at += pick_byte(p);
         records[at % 2048] = pick_byte(p);
     }
-    (void)!machine_guest_write(buf, records, sizeof(records));
+    (void)!machine_guest_write(buf, records, sizeof(each[0]));
     vmxguest_taint(id);
+    before = hvmguest_prepared;
     op.cmd = XEN_DOMCTL_sethvmcontext;
     guest_call(__HYPERVISOR_domctl, guest_put(&op, sizeof(op)), 0, 0, 0);
+    if (!guest_in_list() && cpu_info()->guest.rax == 0)
+        check_context(id, records, sizeof(each[0]), true, before);
 }
 
 static void pool(struct pick *p, u32 id)

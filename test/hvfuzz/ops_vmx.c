@@ -32,13 +32,18 @@ static void segments_v86(void)
         vmxguest_segment(nr, nr << 12, 0xf3);
 }
 
-/* PAE paging: the processor has loaded four good entries. */
+/* PAE paging: the processor has loaded four good entries, from memory if that is no other table. */
 static void load_pdptes(u8 b)
 {
+    u64 e[4], cr3 = get(VMCS_GUEST_CR3) & 0xffffffe0;
     u32 i;
 
-    for (i = 0; i < 4; i++)
-        put(VMCS_GUEST_PDPTE + i * 2, i == (b & 3) ? 2 * PAGE_SIZE + 1 : (u64)(b >> 5) << 40);
+    for (i = 0; i < 4; i++) {
+        e[i] = i == (b & 3) ? 2 * PAGE_SIZE + 1 : (u64)(b >> 5) << 40;
+        put(VMCS_GUEST_PDPTE + i * 2, e[i]);
+    }
+    if (cr3 >= 3 * PAGE_SIZE)
+        (void)!hvmguest_access(cr3, e, sizeof(e), true);
 }
 
 /* CR0 but for what exits, CR3, LMA, the segments. */

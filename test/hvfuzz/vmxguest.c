@@ -498,6 +498,7 @@ bool vmxguest_enter(void)
     /* vmx_entry.S */
     for (i = 0;; i++) {
         resume = vmx_prepare(regs);
+        hvmguest_prepared++;
         if (vcpu_current() != v)
             machine_found("the vCPU changed while it was prepared");
         if (cpu_info()->work == 0)
