@@ -156,6 +156,7 @@ static void exit_vmmcall(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 {
     bool long_mode = c->efer & EFER_LMA && c->seg[HVM_CS].attr & HVM_ATTR_L;
 
+    c->shadow = 0; /* of an STI before it: one that blocks may be interrupted */
     /* Without prefixes, as kernels make it. */
     if (hvm_hypercall(v, regs, long_mode, c->cpl != 0))
         step_over(v, c, 3);

@@ -169,6 +169,7 @@ static void exit_cache(struct vcpu *v, struct cpu_regs *regs)
 
 static void exit_vmcall(struct vcpu *v, struct cpu_regs *regs)
 {
+    advance(0); /* only out of the shadow: one that blocks may be interrupted */
     if (hvm_hypercall(v, regs, in_long_mode(), in_user_mode()))
         skip(v);
 }
