@@ -36,8 +36,8 @@ same "qcow2 read" "$answer" "$(cat /run/a.sum)"
 guest q 'dd if=/dev/urandom of=/tmp/w bs=1M count=8 2>/dev/null;' \
     'dd if=/tmp/w of=/dev/xvda bs=1M conv=fsync 2>/dev/null; sha256sum </tmp/w | cut -d" " -f1'
 written=$answer
-# QEMU removes its part of xenstore as soon as the disk is closed; a libxl that comes after that says
-# it was unable to, and leaves the front end's part to --force. Any other failure is one.
+# QEMU removes its part of xenstore as soon as the disk is closed; a libxl that looks later says
+# it was unable to, and leaves the rest to --force. Any other failure is one.
 detach() { # DISK
     back=$(xenstore-read "/local/domain/$(xl domid q)/device/vbd/51728/backend")
     timeout 60 xl block-detach q "$1" && return
