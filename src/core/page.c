@@ -9,6 +9,7 @@
  */
 #include "core/page.h"
 
+#include "arch/insn.h"
 #include "arch/smp.h"
 #include "arch/upcalls.h"
 #include "base/atomic.h"
@@ -236,15 +237,27 @@ static void scrub(mfn_t mfn, unsigned int order)
     memset(port_map(mfn), 0, PAGE_SIZE << order);
 }
 
+/* Nothing was found: once more, with what an idle CPU scrubs at this time. Heap lock not held. */
+static bool try_again(bool *tried)
+{
+    if (*tried)
+        return false;
+    while (READ_ONCE(scrubbing))
+        insn_pause();
+    return *tried = true;
+}
+
 /* 2^order frames off the heap, scrubbed. */
 static mfn_t take(unsigned int order, unsigned int addr_bits)
 {
-    bool dirty;
+    bool dirty, tried = false;
     u64 f;
 
-    lock_acquire(&heap_lock);
-    f = buddy_alloc(&buddy, order, addr_bits, BUDDY_PREFER_HIGH, &dirty);
-    lock_release(&heap_lock);
+    do {
+        lock_acquire(&heap_lock);
+        f = buddy_alloc(&buddy, order, addr_bits, BUDDY_PREFER_HIGH, &dirty);
+        lock_release(&heap_lock);
+    } while (f == BUDDY_NONE && try_again(&tried));
     if (f == BUDDY_NONE)
         return MFN_INVALID;
     if (dirty)
@@ -456,13 +469,15 @@ static u64 take_for(struct domain *d, unsigned int order, unsigned int addr_bits
 
 mfn_t page_alloc_domain(struct domain *d, unsigned int order, unsigned int addr_bits)
 {
-    bool dirty, last;
+    bool dirty, last, tried = false;
     mfn_t m;
     u64 f;
 
-    lock_acquire(&heap_lock);
-    f = take_for(d, order, addr_bits, &dirty);
-    lock_release(&heap_lock);
+    do {
+        lock_acquire(&heap_lock);
+        f = take_for(d, order, addr_bits, &dirty);
+        lock_release(&heap_lock);
+    } while (f == BUDDY_NONE && try_again(&tried));
     if (f == BUDDY_NONE)
         return MFN_INVALID;
     if (dirty && !page_no_scrub)

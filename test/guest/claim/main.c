@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A claim of all free memory while an idle CPU scrubs some of it: what is being scrubbed is free
- * all the same, so no claim is refused.
+ * all the same, so no claim is refused. Nor is an increase by the last free frames.
  */
 #include "guest.h"
 
@@ -36,15 +36,34 @@ static uint64_t free_frames(uint64_t *unscrubbed)
     return s.u.physinfo.free_pages;
 }
 
-static long reserve(unsigned int cmd, uint64_t nr)
+static long reserve_order(unsigned int cmd, uint64_t nr, unsigned int order)
 {
-    struct xen_memory_reservation r = {.nr_extents = nr};
+    struct xen_memory_reservation r = {.nr_extents = nr, .extent_order = order};
 
     if (cmd != XENMEM_claim_pages) {
         r.domid = DOMID_SELF;
         set_xen_guest_handle(r.extent_start, list);
     }
     return hypercall2(__HYPERVISOR_memory_op, cmd, (uint64_t)&r);
+}
+
+static long reserve(unsigned int cmd, uint64_t nr)
+{
+    return reserve_order(cmd, nr, 0);
+}
+
+/* All memory is this domain's, but for what is in list. The others' frames are never given back. */
+static void take_all(void)
+{
+    static const unsigned int orders[] = {9, 4, 0};
+    static uint64_t mine[FRAMES];
+    unsigned int i;
+
+    memcpy(mine, list, sizeof mine);
+    for (i = 0; i < 3; i++)
+        while (reserve_order(XENMEM_increase_reservation, FRAMES, orders[i]) == FRAMES)
+            ;
+    memcpy(list, mine, sizeof mine);
 }
 
 void test_main(const char *args)
@@ -81,4 +100,14 @@ void test_main(const char *args)
     check_eq("rounds", k, ROUNDS);
     check_eq("claims refused", refused, 0);
     check_eq("a frame more", reserve(XENMEM_claim_pages, all + 1), -XEN_ENOMEM);
+
+    reserve(XENMEM_claim_pages, 0);
+    take_all();
+    check_eq("all is taken", reserve(XENMEM_increase_reservation, 1), 0);
+    for (k = 0; k < ROUNDS * 10; k++) {
+        if (reserve(XENMEM_decrease_reservation, FRAMES) != FRAMES ||
+            reserve(XENMEM_increase_reservation, FRAMES) != FRAMES)
+            break;
+    }
+    check_eq("rounds with the last frames", k, ROUNDS * 10);
 }
