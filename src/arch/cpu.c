@@ -34,11 +34,6 @@ struct idt_gate {
     u32 offset_hi, reserved;
 } PACKED;
 
-struct table_ptr {
-    u16 limit;
-    u64 base;
-} PACKED;
-
 struct cpu_tables {
     u64 *gdt; /* the page, direct map */
     maddr_t gdt_maddr;
@@ -292,19 +287,14 @@ bool cpu_alloc(u32 cpu, u32 apic_id, u32 acpi_id)
 
 static void load_tables(u32 cpu)
 {
-    struct cpu_tables *t = &cpu_tables[cpu];
-    struct table_ptr gdtr = {.limit = GDT_RESERVED_BYTES + 0xfff,
-                             .base = (u64)t->gdt - GDT_RESERVED_BYTES};
-    struct table_ptr idtr = {.limit = sizeof(idt) - 1, .base = (u64)idt};
-
-    __asm__ __volatile__("lgdt %0" ::"m"(gdtr));
-    __asm__ __volatile__("lidt %0" ::"m"(idtr));
+    insn_lgdt((u64)cpu_tables[cpu].gdt - GDT_RESERVED_BYTES, GDT_RESERVED_BYTES + 0xfff);
+    cpu_use_ist(true);
     __asm__ __volatile__("push %0; lea 1f(%%rip), %%rax; push %%rax; lretq; 1:" ::"i"(SEL_HV_CS)
                          : "rax", "memory");
     __asm__ __volatile__(
         "mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs" ::"r"(SEL_HV_DS),
         "r"(0));
-    __asm__ __volatile__("lldt %w0" ::"r"(0));
+    insn_lldt(0);
     __asm__ __volatile__("ltr %w0" ::"r"(SEL_TSS));
 }
 
@@ -374,9 +364,7 @@ void cpu_table_bases(u64 *gdt, u64 *tss, u64 *idt_base)
 
 void cpu_use_ist(bool on)
 {
-    struct table_ptr idtr = {.limit = sizeof(idt) - 1, .base = (u64)(on ? idt : idt_no_ist)};
-
-    __asm__ __volatile__("lidt %0" ::"m"(idtr));
+    insn_lidt((u64)(on ? idt : idt_no_ist), sizeof(idt) - 1);
 }
 
 void cpu_load_ldt(u64 base, u32 entries)
@@ -385,13 +373,13 @@ void cpu_load_ldt(u64 base, u32 entries)
     u64 limit = (u64)entries * 8 - 1;
 
     if (entries == 0) {
-        __asm__ __volatile__("lldt %w0" ::"r"(0));
+        insn_lldt(0);
         return;
     }
     GDT_SLOT(SEL_LDT) = 0x0000820000000000ul | (limit & 0xffff) | ((limit & 0xf0000) << 32) |
                         ((base & 0xffffff) << 16) | ((base & 0xff000000) << 32);
     GDT_SLOT(SEL_LDT + 8) = base >> 32;
-    __asm__ __volatile__("lldt %w0" ::"r"(SEL_LDT));
+    insn_lldt(SEL_LDT);
 }
 
 void cpu_halt_forever(void)

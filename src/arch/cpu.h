@@ -5,7 +5,7 @@
  * tables, and the features of the machine.
  *
  * Interrupts are off in hypervisor code, except in cpu_idle_halt and cpu_irq_window; so a block's
- * fields are only touched by their own CPU, `work` and `mailbox` excepted.
+ * fields are only touched by their own CPU, `work` excepted.
  */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
@@ -20,8 +20,7 @@ struct vcpu;
 /* Work to do before the next entry to a guest; any CPU may set bits with cpu_kick_work. */
 #define WORK_RESCHED (1u << 0) /* the scheduler wants to choose again */
 #define WORK_EXIT    (1u << 1) /* the current vCPU has something deferred (core/vcpu.h, defer) */
-#define WORK_MAILBOX (1u << 2) /* a cross call or TLB flush is waiting (arch/smp.h) */
-#define WORK_LOG     (1u << 3) /* the log ring has grown: dom0 may want to know */
+#define WORK_LOG     (1u << 2) /* the log ring has grown: dom0 may want to know */
 
 struct cpu_info {
     struct cpu_regs guest; /* the hardware frame of an entry from ring 3 ends here */
@@ -32,10 +31,8 @@ struct cpu_info {
     u64 scratch;           /* syscall stub's home for the guest's stack pointer */
     u64 rax, rbx, rdx;     /* the guest's, while the short paths use the registers */
     u64 unused;
-    u64 hole_start; /* addresses a guest pointer must not name: the hypervisor's range, */
-    u64 hole_end;   /* or all of them when its memory is not mapped here (core/guestmem.h) */
-    u64 irq_count;  /* interrupts taken, statistics */
-    u64 nmi_count;
+    u64 hole_start;   /* addresses a guest pointer must not name: the hypervisor's range, */
+    u64 hole_end;     /* or all of them when its memory is not mapped here (core/guestmem.h) */
     u64 fixup_vector; /* of the last fault of ours that the fix-up table solved; and its code */
     u64 fixup_error;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One inline function per privileged instruction. Nothing else in the tree contains them.
+ * One inline function per privileged instruction that C code uses by itself. What must stay in
+ * sequence, or is used once at start, is in arch/cpu.c and arch/cpu_work.c.
  */
 #ifndef ARCH_INSN_H
 #define ARCH_INSN_H
@@ -165,16 +166,6 @@ static inline void insn_cli(void)
     __asm__ __volatile__("cli" ::: "memory");
 }
 
-static inline void insn_sti(void)
-{
-    __asm__ __volatile__("sti" ::: "memory");
-}
-
-static inline void insn_hlt(void)
-{
-    __asm__ __volatile__("hlt" ::: "memory");
-}
-
 /* The interrupt shadow of sti covers hlt: no wake-up is lost between them. */
 static inline void insn_sti_hlt_cli(void)
 {
@@ -263,16 +254,19 @@ static inline void insn_invvpid(u64 type)
     __asm__ __volatile__("invvpid %0, %1" ::"m"(d), "r"(type) : "memory", "cc");
 }
 
-/* Loads the GDT register: linear base, offset of the last byte. */
-static inline void insn_lgdt(u64 base, u16 limit)
-{
-    struct {
-        u16 limit;
-        u64 base;
-    } PACKED gdtr = {.limit = limit, .base = base};
-
-    __asm__ __volatile__("lgdt %0" ::"m"(gdtr) : "memory");
-}
+/* Loads the GDT or IDT register: linear base, offset of the last byte. */
+#define INSN_TABLE(name)                                                                           \
+    static inline void insn_##name(u64 base, u16 limit)                                            \
+    {                                                                                              \
+        struct {                                                                                   \
+            u16 limit;                                                                             \
+            u64 base;                                                                              \
+        } PACKED ptr = {.limit = limit, .base = base};                                             \
+                                                                                                   \
+        __asm__ __volatile__(#name " %0" ::"m"(ptr) : "memory");                                   \
+    }
+INSN_TABLE(lgdt)
+INSN_TABLE(lidt)
 
 static inline void insn_lldt(u16 sel)
 {

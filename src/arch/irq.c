@@ -466,7 +466,6 @@ static NOINLINE void line_vector(u32 vector)
 
 void irq_dispatch(u32 vector)
 {
-    cpu_info()->irq_count++;
     if (vector <= IRQ_VECTOR_LAST)
         line_vector(vector);
     else

@@ -36,10 +36,6 @@ static void spin(u32 n)
 
 void domain_machine_restart(void)
 {
-    struct {
-        u16 limit;
-        u64 base;
-    } PACKED none = {0, 0};
     u32 i;
 
     insn_cli();
@@ -54,7 +50,8 @@ void domain_machine_restart(void)
         spin(100000);
     }
     /* Triple fault: an exception without an IDT. */
-    __asm__ __volatile__("lidt %0; int3" ::"m"(none));
+    insn_lidt(0, 0);
+    __asm__ __volatile__("int3");
     cpu_halt_forever();
 }
 

@@ -17,7 +17,6 @@
  *   work            who sets it                         effect here
  *   WORK_RESCHED    wake, sleep, slice timer, yield     sched_run
  *   WORK_EXIT       vcpu_defer, vcpu_notify             look at v->defer, then at its events
- *   WORK_MAILBOX    arch/smp                            smp_serve_mailbox
  *   WORK_LOG        console                             VIRQ_CON_RING
  */
 #include "core/sched.h"
@@ -638,8 +637,6 @@ void upcall_exit_work(void)
     for (;;) {
         u32 work = atomic_xchg(&ci->work, 0u);
 
-        if (work & WORK_MAILBOX)
-            smp_serve_mailbox();
         if (unlikely(work & WORK_LOG))
             event_raise_global_virq(VIRQ_CON_RING);
         if (work & WORK_RESCHED)

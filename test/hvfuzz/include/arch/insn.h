@@ -34,12 +34,11 @@
 #define insn_wbinvd        hw_wbinvd
 #define insn_pause         hw_pause
 #define insn_cli           hw_cli
-#define insn_sti           hw_sti
-#define insn_hlt           hw_hlt
 #define insn_sti_hlt_cli   hw_sti_hlt_cli
 #define insn_swapgs        hw_swapgs
 #define insn_clts          hw_clts
 #define insn_lgdt          hw_lgdt
+#define insn_lidt          hw_lidt
 #define insn_lldt          hw_lldt
 #define insn_vmsave        hw_vmsave
 #define insn_vmload        hw_vmload
@@ -90,12 +89,11 @@
 #undef insn_wbinvd
 #undef insn_pause
 #undef insn_cli
-#undef insn_sti
-#undef insn_hlt
 #undef insn_sti_hlt_cli
 #undef insn_swapgs
 #undef insn_clts
 #undef insn_lgdt
+#undef insn_lidt
 #undef insn_lldt
 #undef insn_vmsave
 #undef insn_vmload
@@ -162,10 +160,6 @@ static inline void insn_wbinvd(void)
 }
 
 static inline void insn_cli(void)
-{
-}
-
-static inline void insn_sti(void)
 {
 }
 
