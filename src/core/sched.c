@@ -370,26 +370,22 @@ static bool sched_steal(struct sched_cpu *c, u64 now)
     return got;
 }
 
-/* Lock held, units wait here: should one be on the least loaded CPU? Returns whom to kick. */
+/* Lock held, units wait here: should one be on another CPU? Returns whom to kick. */
 static u64 sched_balance(struct sched_cpu *c, u64 now)
 {
-    u64 others = READ_ONCE(sched_online) & ~((u64)1 << c->queue.cpu), least = ~(u64)0, kick = 0;
-    struct sched_cpu *to = NULL;
+    u64 online = READ_ONCE(sched_online), kick = 0;
     struct credit_unit *u;
+    struct sched_cpu *to;
+    u32 cpu, again;
 
     c->queue.balanced = now;
-    for (; others; others &= others - 1) {
-        struct sched_cpu *o = &sched_cpus[__builtin_ctzl(others)];
-
-        if (READ_ONCE(o->queue.load) < least) {
-            least = READ_ONCE(o->queue.load);
-            to = o;
-        }
-    }
-    if (!to || !credit_push(&c->queue, &to->queue, now) || !lock_try(&to->lock))
+    if (!credit_push(&c->queue, online, sched_queue, now, &cpu))
         return 0;
-    u = credit_push(&c->queue, &to->queue, now);
-    if (u) {
+    to = &sched_cpus[cpu];
+    if (!lock_try(&to->lock))
+        return 0;
+    u = credit_push(&c->queue, online, sched_queue, now, &again);
+    if (u && again == cpu) {
         credit_charge(&to->queue, now);
         credit_move(&c->queue, &to->queue, u, now);
         kick = sched_after_insert(to);

@@ -354,16 +354,38 @@ void credit_set_weight(struct credit_queue *q, struct credit_unit *u, u16 weight
     u->rest = 0;
 }
 
+/* Of `may`, what u should use: all where its wish names none of them. */
+static u64 credit_wished(const struct credit_unit *u, u64 may)
+{
+    return may & u->soft ? may & u->soft : may;
+}
+
+/* The least loaded CPU of a set that is not empty. */
+static u32 credit_least(u64 set, const struct credit_queue *const *queue)
+{
+    u64 load = ~(u64)0;
+    u32 best = 0;
+
+    for (; set; set &= set - 1) {
+        u32 cpu = (u32)__builtin_ctzl(set);
+
+        if (READ_ONCE(queue[cpu]->load) < load) {
+            load = READ_ONCE(queue[cpu]->load);
+            best = cpu;
+        }
+    }
+    return best;
+}
+
 u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
                  const struct credit_queue *const *queue)
 {
-    u64 may = u->hard & online, should = may & u->soft, set, best_load = ~(u64)0;
-    u32 cpu, best = u->cpu;
+    u64 may = u->hard & online, should;
+    u32 best;
 
     if (!may)
         may = online; /* every CPU it may use is gone */
-    if (!should)
-        should = may;
+    should = credit_wished(u, may);
     if ((idle & should) >> u->cpu & 1)
         return u->cpu;
     if (idle & should)
@@ -374,15 +396,9 @@ u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
         return (u32)__builtin_ctzl(idle & may);
     if (unlikely(u->limited) && u->period && (may >> u->home & 1))
         return u->home;
-    if (should >> u->cpu & 1)
-        best_load = READ_ONCE(queue[u->cpu]->load);
-    for (set = should; set; set &= set - 1) {
-        cpu = (u32)__builtin_ctzl(set);
-        if (READ_ONCE(queue[cpu]->load) < best_load) {
-            best_load = READ_ONCE(queue[cpu]->load);
-            best = cpu;
-        }
-    }
+    best = credit_least(should, queue);
+    if ((should >> u->cpu & 1) && READ_ONCE(queue[u->cpu]->load) <= READ_ONCE(queue[best]->load))
+        return u->cpu; /* no move for nothing */
     return best;
 }
 
@@ -401,20 +417,29 @@ struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu)
     return second;
 }
 
-struct credit_unit *credit_push(const struct credit_queue *q, const struct credit_queue *to,
-                                u64 now)
+struct credit_unit *credit_push(const struct credit_queue *q, u64 online,
+                                const struct credit_queue *const *queue, u64 now, u32 *to)
 {
     struct credit_unit *u, *best = NULL;
+    u64 may, last = 0;
+    u32 cpu = 0;
 
     for (u = q->first; u; u = u->next) {
-        if (!((u->hard & u->soft) >> to->cpu & 1) || now - u->moved_at < CREDIT_HOT)
-            continue;
-        if (READ_ONCE(u->busy) || READ_ONCE(to->load) + u->weight > q->load)
+        if (READ_ONCE(u->busy) || now - u->moved_at < CREDIT_HOT)
             continue;
         if (u->limited && u->period)
             continue; /* its promise is here, or it goes home by itself */
-        if (!best || u->moved_at < best->moved_at)
+        may = credit_wished(u, u->hard & online) & ~((u64)1 << q->cpu);
+        if (!may)
+            continue;
+        if (may != last)
+            cpu = credit_least(may, queue); /* most have the same */
+        last = may;
+        if (READ_ONCE(queue[cpu]->load) + u->weight <= q->load &&
+            (!best || u->moved_at < best->moved_at)) {
             best = u;
+            *to = cpu;
+        }
     }
     return best;
 }

@@ -134,12 +134,13 @@ u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
 /* For an idle CPU: the waiting unit of q to take, or NULL. Busy units stay. */
 struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu);
 /*
- * For a queue with waiters: a unit that `to` should have instead, or NULL. Moves that only swap
- * the roles of two CPUs are wanted too: they let three equal units share two CPUs; units moved
- * lately stay, so that all take their turns.
+ * For a queue with waiters: a unit that another CPU should have instead, the least loaded of those
+ * that unit should use, and which (*to); or NULL. Moves that only swap the roles of two CPUs are
+ * wanted too: they let three equal units share two CPUs; units moved lately stay, so that all take
+ * their turns. queue[cpu] for all bits of online; their loads are hints.
  */
-struct credit_unit *credit_push(const struct credit_queue *q, const struct credit_queue *to,
-                                u64 now);
+struct credit_unit *credit_push(const struct credit_queue *q, u64 online,
+                                const struct credit_queue *const *queue, u64 now, u32 *to);
 /* A waiting unit changes its queue. */
 void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_unit *u, u64 now);
 

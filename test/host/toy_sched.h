@@ -157,22 +157,17 @@ static void toy_wake(struct toy_task *t)
 
 static void toy_balance(struct toy_cpu *c)
 {
-    struct credit_unit *u = NULL;
-    u32 i, least = toy_cpus;
+    struct credit_unit *u;
+    u32 to;
 
     c->queue.balanced = toy_now;
-    for (i = 0; i < toy_cpus; i++)
-        if (&toy_cpu[i] != c &&
-            (least == toy_cpus || toy_cpu[i].queue.load < toy_cpu[least].queue.load))
-            least = i;
-    if (least < toy_cpus)
-        u = credit_push(&c->queue, &toy_cpu[least].queue, toy_now);
+    u = credit_push(&c->queue, ((u64)1 << toy_cpus) - 1, toy_queue, toy_now, &to);
     if (!u)
         return;
-    toy_progress(&toy_cpu[least]);
-    credit_charge(&toy_cpu[least].queue, toy_now);
-    credit_move(&c->queue, &toy_cpu[least].queue, u, toy_now);
-    toy_resched(&toy_cpu[least]);
+    toy_progress(&toy_cpu[to]);
+    credit_charge(&toy_cpu[to].queue, toy_now);
+    credit_move(&c->queue, &toy_cpu[to].queue, u, toy_now);
+    toy_resched(&toy_cpu[to]);
 }
 
 static struct credit_unit *toy_steal(struct toy_cpu *c)

@@ -449,18 +449,41 @@ TEST(rate_limit_does_not_delay_reservations)
     near(share[0], 4000, 10, "reserved");
 }
 
-TEST(three_share_two_cpus)
+/* Three spinners that may use the first two CPUs, others there or not. */
+static void three_share_two(u32 cpus, u64 soft)
 {
     u32 i;
 
-    toy_init(2);
-    for (i = 0; i < 3; i++)
-        toy_spinner(256);
+    toy_init(cpus);
+    for (i = 0; i < 3; i++) {
+        struct credit_unit *u = &toy_spinner(256)->unit;
+
+        u->cpu = i & 1;
+        u->hard = 3;
+        u->soft = soft;
+    }
     toy_run(2 * SEC);
     toy_measure(30 * SEC, share);
     for (i = 0; i < 3; i++)
         near(share[i], 6666, 300, "a third of two CPUs");
     near(share[0] + share[1] + share[2], 20000, 20, "no CPU idles");
+}
+
+TEST(three_share_two_cpus)
+{
+    three_share_two(2, 3);
+}
+
+/* Idle CPUs that none of them may use are nobody's least loaded ones. */
+TEST(three_share_two_of_four_cpus)
+{
+    three_share_two(4, ~(u64)0);
+}
+
+/* They should be where they may not: as if they wished nothing. */
+TEST(three_with_a_wish_that_cannot_be)
+{
+    three_share_two(4, 12);
 }
 
 TEST(idle_costs_nothing)

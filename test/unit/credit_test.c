@@ -293,7 +293,7 @@ TEST(sleeping_earns_little)
 TEST(place_steal_push)
 {
     const struct credit_queue *const queues[2] = {&queue[0], &queue[1]};
-    u32 i;
+    u32 i, to = 9;
 
     fresh();
     CHECK_EQ(credit_place(&unit[0], 3, 3, queues), 0); /* its own, idle */
@@ -313,12 +313,39 @@ TEST(place_steal_push)
     CHECK(credit_steal(&queue[0], 1) == &unit[3]);
     unit[3].soft = 1;
     CHECK(credit_steal(&queue[0], 1) == &unit[3]); /* better than nothing */
-    CHECK(credit_push(&queue[0], &queue[1], now) == NULL);
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == NULL);
+    unit[3].soft = 4; /* where it may not: no wish that counts */
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == &unit[3]);
     unit[3].soft = 3;
-    CHECK(credit_push(&queue[0], &queue[1], now) == &unit[3]);
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == &unit[3]);
+    CHECK_EQ(to, 1);
+    CHECK(credit_push(&queue[0], 1, queues, now, &to) == NULL);
     unit[3].moved_at = now;
-    CHECK(credit_push(&queue[0], &queue[1], now + CREDIT_HOT - 1) == NULL);
-    CHECK(credit_push(&queue[0], &queue[1], now + CREDIT_HOT) == &unit[3]);
+    CHECK(credit_push(&queue[0], 3, queues, now + CREDIT_HOT - 1, &to) == NULL);
+    CHECK(credit_push(&queue[0], 3, queues, now + CREDIT_HOT, &to) == &unit[3]);
+}
+
+/* A less loaded CPU that only a heavy waiter may use, and not even that: the light one goes. */
+TEST(who_stays_holds_nobody_up)
+{
+    struct credit_queue other[2] = {{.cpu = 1, .load = 700}, {.cpu = 2, .load = 600}};
+    const struct credit_queue *const queues[3] = {&queue[0], &other[0], &other[1]};
+    u32 to = 9;
+
+    fresh();
+    unit[2].hard = 3;
+    unit[4].hard = 5;
+    credit_wake(&queue[0], &unit[0], &queue[0], now);
+    (void)credit_choose(&queue[0], now);
+    credit_set_weight(&queue[0], &unit[4], 1024, now);
+    credit_wake(&queue[0], &unit[4], &queue[0], now);
+    credit_wake(&queue[0], &unit[2], &queue[0], now);
+    CHECK(credit_push(&queue[0], 7, queues, now, &to) == &unit[2]);
+    CHECK_EQ(to, 1);
+    other[1].load = 500; /* now it may */
+    unit[2].moved_at = 1;
+    CHECK(credit_push(&queue[0], 7, queues, now, &to) == &unit[4]);
+    CHECK_EQ(to, 2);
 }
 
 /* Admission. */
