@@ -186,8 +186,8 @@ void credit_yield(struct credit_queue *q)
     if (credit_diff(q->first->vtime, u->vtime) > 0)
         u->vtime = q->first->vtime;
     u->yielded = u->limited;
-    /* Its slice is over: equals go behind those already in line. */
-    q->started = q->charged - CREDIT_SLICE_MAX;
+    /* Its slice is over, however long a turn may be: equals go behind those already in line. */
+    q->started = q->charged - MAX(CREDIT_SLICE_MAX, q->ratelimit);
     credit_raise_floor(q);
 }
 

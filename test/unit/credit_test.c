@@ -348,6 +348,25 @@ TEST(who_stays_holds_nobody_up)
     CHECK_EQ(to, 2);
 }
 
+/* However long a turn is that no waker cuts short: this one gives it away. */
+TEST(yielding_ends_a_long_turn)
+{
+    struct credit_queue *q = &queue[0];
+    u64 limit;
+
+    for (limit = 0; limit <= 500 * MS; limit += 50 * MS) {
+        fresh();
+        q->ratelimit = limit;
+        credit_wake(q, &unit[0], q, now);
+        CHECK(credit_choose(q, now) == &unit[0]);
+        credit_wake(q, &unit[2], q, now);
+        now += 5 * MS;
+        credit_charge(q, now);
+        credit_yield(q);
+        CHECK(credit_choose(q, now) == &unit[2]);
+    }
+}
+
 /* Admission. */
 
 TEST(admission)
