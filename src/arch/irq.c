@@ -43,7 +43,7 @@ struct irq_line {
     u8 vector;
     bool level, low;
     bool masked;
-    bool missed;  /* came while fn was NULL */
+    bool missed;  /* came while fn was NULL; atomic */
     u16 cpu;      /* where it goes */
     u16 want_cpu; /* level: where it shall go */
     u32 count;
@@ -305,7 +305,6 @@ void irq_release_msi(u32 irq)
 int irq_bind(u32 irq, irq_handler fn, void *arg)
 {
     struct irq_line *l = &lines[irq];
-    bool replay = false;
     int rc = 0;
 
     if (irq >= IRQ_MAX || l->kind == LINE_FREE)
@@ -315,14 +314,13 @@ int irq_bind(u32 irq, irq_handler fn, void *arg)
         rc = -EBUSY;
     } else {
         l->arg = arg;
-        /* Release: who sees fn sees arg; pairs with the acquire in line_vector. */
+        /* Release: who sees fn sees arg; pairs with the acquires in line_vector. */
         atomic_store_release(&l->fn, fn);
-        replay = l->missed && !l->level;
-        l->missed = false;
+        /* First fn, then missed; there first missed, then fn: one sees what the other did. */
+        if (atomic_xchg(&l->missed, false) && !l->level)
+            irq_send_ipi(l->cpu, l->vector); /* locked: they do not change */
     }
     lock_release(&irq_lock);
-    if (replay)
-        irq_send_ipi(l->cpu, l->vector);
     return rc;
 }
 
@@ -372,7 +370,6 @@ void irq_unmask(u32 irq)
 void irq_set_cpu(u32 irq, u32 cpu)
 {
     struct irq_line *l = &lines[irq];
-    bool replay = false;
 
     if (irq >= IRQ_MAX || l->kind == LINE_FREE || cpu >= cpu_count() || !reachable(cpu))
         return;
@@ -383,11 +380,10 @@ void irq_set_cpu(u32 irq, u32 cpu)
     if (l->cpu == cpu)
         return;
     lock_acquire(&irq_lock);
-    if (l->kind != LINE_FREE && l->cpu != cpu && move(irq, cpu))
-        replay = !l->masked && l->fn != NULL && (l->kind == LINE_GSI || !l->msi.maskable);
-    lock_release(&irq_lock);
-    if (replay)
+    if (l->kind != LINE_FREE && l->cpu != cpu && move(irq, cpu) && !l->masked && l->fn != NULL &&
+        (l->kind == LINE_GSI || !l->msi.maskable))
         irq_send_ipi(cpu, l->vector);
+    lock_release(&irq_lock);
 }
 
 /* --- Taking one --- */
@@ -457,10 +453,15 @@ static NOINLINE void line_vector(u32 vector)
     l->count++;
     atomic_add_return(&l->busy, 1);
     fn = atomic_load_acquire(&l->fn);
+    if (unlikely(fn == NULL)) {
+        (void)atomic_xchg(&l->missed, true);
+        fn = atomic_load_acquire(&l->fn);
+        /* Bound meanwhile: whoever takes `missed` back passes it on, irq_bind or we. */
+        if (fn != NULL && !atomic_xchg(&l->missed, false))
+            fn = NULL;
+    }
     if (likely(fn != NULL))
         fn(irq, l->arg);
-    else
-        l->missed = true;
     atomic_sub_return(&l->busy, 1);
 }
 
