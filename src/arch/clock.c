@@ -358,7 +358,6 @@ static struct {
     u64 warp; /* largest step back */
     u32 ping, pong;
     u64 pong_tsc;
-    u32 left; /* the further CPU reads nothing here any more */
 } sync ALIGNED(64);
 
 /* Both CPUs have called it `nr` times; false when the other does not come. */
@@ -439,17 +438,12 @@ void clock_init_secondary(void)
             clock.offset[cpu_id()] = measure_offset();
         meet(3);
     }
-    /* Release: what it read is read; pairs with the wait below before everything is cleared. */
-    atomic_store_release(&sync.left, 1);
     irq_timer_init();
 }
 
-static void wait_left(void)
+void clock_sync_reset(void)
 {
-    u64 start = insn_rdtsc();
-
-    while (!atomic_load_acquire(&sync.left) && insn_rdtsc() - start < clock.hz / 1000 * MEET_MS)
-        insn_pause();
+    memset(&sync, 0, sizeof(sync));
 }
 
 void clock_sync_secondary(u32 cpu)
@@ -474,8 +468,6 @@ void clock_sync_secondary(u32 cpu)
         clock.last = clock_now();
         atomic_store_release(&clock.guard, true);
     }
-    wait_left();
-    memset(&sync, 0, sizeof(sync));
 }
 
 /* --- The CMOS clock (MC146818) --- */

@@ -24,9 +24,11 @@ void clock_init(const struct clock_sources *src);
 /*
  * A further CPU: compares its TSC with the boot CPU's, which meanwhile runs clock_sync_secondary
  * for this CPU's number, and sets up its alarm. Both return together; each waits a bounded time.
+ * reset: before a CPU is started, when none that was started before is in clock_init_secondary.
  */
 void clock_init_secondary(void);
 void clock_sync_secondary(u32 cpu);
+void clock_sync_reset(void);
 
 /* Nanoseconds since clock_init; monotonic on each CPU, and across them. */
 u64 clock_now(void);

@@ -100,7 +100,9 @@ static volatile struct trampoline_args *copy_trampoline(void)
 static bool start_one(volatile struct trampoline_args *args, u32 cpu, const struct acpi_cpu *who)
 {
     u32 wanted = CLAIM_WANTED;
+    bool unreached;
 
+    clock_sync_reset();
     atomic_store(&ap_state, AP_STARTING);
     args->stack = cpu_stack_top(cpu);
     args->cpu = cpu;
@@ -116,12 +118,13 @@ static bool start_one(volatile struct trampoline_args *args, u32 cpu, const stru
                 who->apic_id);
         BUG();
     }
+    /* It might come after all: so it is stopped first, the line takes milliseconds. */
+    unreached = atomic_cmpxchg(&args->claim, &wanted, 0u);
+    irq_send_init(who->apic_id);
     log_msg(LOG_ERR, "SMP: CPU with APIC id %u does not start (%s within %u ms); left out",
             who->apic_id,
-            atomic_cmpxchg(&args->claim, &wanted, 0u) ? "start-up code not reached"
-                                                      : "start-up code reached, C code not",
+            unreached ? "start-up code not reached" : "start-up code reached, C code not",
             START_MS);
-    irq_send_init(who->apic_id);
     return false;
 }
 

@@ -335,6 +335,10 @@ void clock_init_secondary(void)
 {
 }
 
+void clock_sync_reset(void)
+{
+}
+
 void clock_sync_secondary(u32 cpu)
 {
     (void)cpu;
