@@ -2,7 +2,9 @@
 /*
  * Which characters make a line? Text up to a newline or CONLINE_MAX bytes. A guest may write
  * anything, so escape sequences are defused here: no control character reaches the terminal of
- * the administrator. A guest's finished line of length 0 is a line too.
+ * the administrator. The bytes 0x80 to 0x9f are such for some terminals (C1, ECMA-48 section 5.3),
+ * and so is their UTF-8 form; they pass only inside a well-formed character from U+00A0 up (Unicode
+ * 15.0, table 3-7). A guest's finished line of length 0 is a line too.
  */
 #include "pure/conline.h"
 
@@ -38,14 +40,27 @@ struct conline *conline_get(struct conline_set *s, u16 owner, s32 *evicted)
     return best;
 }
 
+static bool is_text(struct conline *l, u8 c)
+{
+    bool inside = l->more != 0 && c >= l->low && c <= l->high;
+
+    if (inside)
+        l->more--;
+    else
+        l->more = c < 0xc3 || c > 0xf4 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+    l->low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    l->high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    return inside || (c >= ' ' && (c < 0x7f || c > 0x9f));
+}
+
 bool conline_feed(struct conline *l, char c)
 {
     if (l->len == CONLINE_DONE)
-        l->len = 0;
+        l->len = l->more = 0;
     if (c == '\t')
         c = ' ';
     if (c != '\n') {
-        if ((unsigned char)c < ' ' || c == 0x7f)
+        if (!is_text(l, (u8)c))
             return false;
         l->text[l->len++] = c;
         if (l->len < CONLINE_MAX)

@@ -15,7 +15,8 @@
 struct conline {
     u16 owner; /* domain id; meaningful when used */
     u16 len;
-    u32 used;                   /* tick of the last use; 0: free */
+    u32 used;           /* tick of the last use; 0: free */
+    u8 more, low, high; /* UTF-8: continuation bytes to come; of the next, least and greatest */
     char text[CONLINE_MAX + 1]; /* NUL after len when the line is given out */
 };
 
@@ -33,8 +34,8 @@ struct conline *conline_get(struct conline_set *s, u16 owner, s32 *evicted);
 
 /*
  * Adds one character. True: text holds a finished line (without its end), valid until the next
- * call for this buffer. Control characters are dropped, tabs become a blank; a line that is full
- * ends by itself.
+ * call for this buffer. Control characters (C0, DEL, C1) are dropped, tabs become a blank; a line
+ * that is full ends by itself.
  */
 bool conline_feed(struct conline *l, char c);
 

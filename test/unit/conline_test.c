@@ -60,6 +60,60 @@ TEST(bytes_above_ascii_pass)
     CHECK_STR(l->text, "\xc3\xa4");
 }
 
+/* U+0080 to U+009F by itself, in UTF-8, in forms that are too long, behind a byte that fails. */
+TEST(c1_control_characters_do_not_reach_the_terminal)
+{
+    static const char *const said[][2] = {
+        {"a\x9b"
+         "31mb",
+         "a31mb"},
+        {"\x80\x9f\xa0", "\xa0"},
+        {"a\xc2\x9b"
+         "31mb",
+         "a\xc2"
+         "31mb"},
+        {"\xc2\x9b\x9b", "\xc2"},
+        {"\xc0\x9b\xc1\x9b", "\xc0\xc1"},
+        {"\xe0\x82\x9b", "\xe0"},
+        {"\xf0\x80\x82\x9b", "\xf0"},
+        {"\xed\xa0\x9b", "\xed\xa0"},
+        {"\xf4\x90\x9b\x9b", "\xf4"},
+        {"\xf5\x9b", "\xf5"},
+        {"\xe1"
+         "a\x9b",
+         "\xe1"
+         "a"},
+        {"\xc3\r\x9b", "\xc3"},
+        {"\xc3\x9b\x9b", "\xc3\x9b"},
+        {"\xe2\x80\x94 \xf0\x9f\x98\x80 \xed\x9f\xbf \xc3\x9f",
+         "\xe2\x80\x94 \xf0\x9f\x98\x80 \xed\x9f\xbf \xc3\x9f"},
+    };
+    struct conline *l;
+    unsigned int i;
+
+    memset(&set, 0, sizeof(set));
+    for (i = 0; i < ARRAY_SIZE(said); i++) {
+        l = get(1);
+        feed(l, said[i][0]);
+        CHECK(conline_feed(l, '\n'));
+        CHECK_STR(l->text, said[i][1]);
+    }
+    /* In two writes, another guest's between them; at a line's end nothing goes on. */
+    feed(get(1), "\xc2");
+    feed(get(2), "\xc3");
+    feed(get(1), "\x9bx");
+    feed(get(2), "\x84x");
+    CHECK(conline_feed(get(1), '\n'));
+    CHECK_STR(get(1)->text, "\xc2x");
+    CHECK(conline_feed(get(2), '\n'));
+    CHECK_STR(get(2)->text, "\xc3\x84x");
+    feed(get(1), "\xc3");
+    CHECK(conline_feed(get(1), '\n'));
+    feed(get(1), "\x9bx");
+    CHECK(conline_feed(get(1), '\n'));
+    CHECK_STR(get(1)->text, "x");
+}
+
 TEST(a_full_line_ends_by_itself)
 {
     struct conline *l;
