@@ -130,14 +130,6 @@ static void setup_registers(void)
     reg_write(REG_ERROR, 0);
 }
 
-static bool in_virtual_machine(void)
-{
-    u32 r[4];
-
-    insn_cpuid(1, 0, r);
-    return r[2] >> 31;
-}
-
 bool apic_init(maddr_t maddr, u32 nmi_lint)
 {
     u32 r[4];
@@ -151,7 +143,7 @@ bool apic_init(maddr_t maddr, u32 nmi_lint)
     }
     nmi_pin = nmi_lint;
     base = insn_rdmsr(MSR_APIC_BASE);
-    x2apic = cpu_features.x2apic && ((base & BASE_X2APIC) || in_virtual_machine());
+    x2apic = cpu_features.x2apic && ((base & BASE_X2APIC) || cpu_features.in_vm);
     if (!x2apic) {
         if (maddr == 0)
             maddr = base & PTE_ADDR;

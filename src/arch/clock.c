@@ -277,8 +277,7 @@ static u64 cpuid_hz(void)
 {
     u32 r[4];
 
-    insn_cpuid(1, 0, r);
-    if (r[2] >> 31) {
+    if (cpu_features.in_vm) {
         insn_cpuid(0x40000000, 0, r);
         if (r[0] >= 0x40000010 && r[0] < 0x40010000) {
             insn_cpuid(0x40000010, 0, r);
@@ -323,10 +322,8 @@ static u64 calibrate(const struct clock_sources *src, const char **name)
 void clock_init(const struct clock_sources *src)
 {
     const char *name;
-    u32 r[4];
 
-    insn_cpuid(1, 0, r);
-    clock.steady = cpu_features.tsc_invariant || r[2] >> 31;
+    clock.steady = cpu_features.tsc_invariant || cpu_features.in_vm;
     clock.hz = calibrate(src, &name);
     century_reg = src->rtc_century;
     BUG_ON(!clockmath_scale_make(clock.hz, NS_PER_SEC, &clock.scale));

@@ -122,7 +122,6 @@ static void probe_xsave(struct cpu_features *f)
         f->xsave_size = MAX(f->xsave_size, end);
     }
     f->xsaveopt = feature(0xd, 1, EAX, 0);
-    f->xsavec = feature(0xd, 1, EAX, 1);
 }
 
 void cpu_probe(void)
@@ -152,20 +151,13 @@ void cpu_probe(void)
     f->svm = feature(0x80000001, 0, ECX, 2);
     f->pge = feature(1, 0, EDX, 13);
     f->sep = feature(1, 0, EDX, 11);
-    f->cx16 = feature(1, 0, ECX, 13);
     f->vmx = feature(1, 0, ECX, 5);
-    f->pcid = feature(1, 0, ECX, 17);
     f->x2apic = feature(1, 0, ECX, 21);
     f->tsc_deadline = feature(1, 0, ECX, 24);
+    f->in_vm = feature(1, 0, ECX, 31);
     f->fsgsbase = feature(7, 0, EBX, 0);
     f->smep = feature(7, 0, EBX, 7);
-    f->invpcid = feature(7, 0, EBX, 10);
-    f->smap = feature(7, 0, EBX, 20);
-    f->umip = feature(7, 0, ECX, 2);
-    f->la57 = feature(7, 0, ECX, 16);
-    f->arat = feature(6, 0, EAX, 2);
     f->tsc_invariant = feature(0x80000007, 0, EDX, 8);
-    f->ibpb = feature(0x80000008, 0, EBX, 12) || feature(7, 0, EDX, 26);
     /* SYSCALL from compatibility mode is AMD's; SYSENTER in long mode Intel's. */
     f->syscall32 = f->amd;
     probe_xsave(f);

@@ -82,8 +82,9 @@ struct cpu_features {
     u32 leaf1_eax;
     u8 phys_bits;
     bool amd, intel;
-    bool nx, pge, page1g, smep, smap, umip, fsgsbase, xsave, xsaveopt, xsavec, rdtscp, invpcid,
-        pcid, x2apic, tsc_deadline, tsc_invariant, arat, cx16, syscall32, sep, svm, vmx, ibpb, la57;
+    bool nx, pge, page1g, smep, fsgsbase, xsave, xsaveopt, rdtscp, x2apic, tsc_deadline,
+        tsc_invariant, syscall32, sep, svm, vmx;
+    bool in_vm;     /* a hypervisor says that it is there */
     u64 xcr0_mask;  /* XCR0 bits the hypervisor enables and offers */
     u32 xsave_size; /* bytes of an XSAVE area for xcr0_mask, standard format */
 };

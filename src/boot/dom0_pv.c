@@ -33,9 +33,6 @@ struct build {
     u64 initrd_pfn, initrd_frames;
     u64 p2m_pfn, p2m_data, p2m_frames; /* list frames, then its table frames */
     u64 p2m_va;
-    u64 next_pfn;   /* frames given out so far */
-    u64 next_table; /* pfn of the next unused frame of the area's tables */
-    u64 next_p2m_table;
     mfn_t *early; /* pfn -> mfn of everything up to `early_nr` */
     u64 early_nr;
 };
@@ -126,7 +123,7 @@ static void out_of_memory(const struct build *b)
                   (unsigned long)(b->d->pages >> 8), (unsigned long)(b->nr_pages >> 8));
 }
 
-/* Machine frames for all pfns: the early ones remembered, the others written to the p2m list. */
+/* A pfn's entry of the p2m list. */
 static u64 *p2m_slot(const struct build *b, u64 pfn)
 {
     u64 first = b->p2m_mapped ? b->p2m_mapped : b->p2m_pfn;
@@ -134,6 +131,7 @@ static u64 *p2m_slot(const struct build *b, u64 pfn)
     return (u64 *)pfn_ptr(b, first + pfn / 512) + pfn % 512;
 }
 
+/* The frames of what the builder fills itself, remembered; the p2m list is among them. */
 static void alloc_early(struct build *b)
 {
     u64 pfn = 0;
@@ -170,6 +168,7 @@ static void set_p2m(struct build *b, u64 pfn, mfn_t m)
     page_m2p_set(m, pfn);
 }
 
+/* The other frames, and the p2m list of all. */
 static void alloc_rest(struct build *b)
 {
     u64 pfn, i;
@@ -343,7 +342,7 @@ static void plan_memory(struct build *b, const struct dom0_config *cfg)
     int rc = cmdline_plan_dom0_mem(&cfg->mem, avail, &b->nr_pages, &b->d->max_pages, &why);
 
     if (rc != 0)
-        console_panic("dom0_mem: %s", why.text);
+        console_panic("%s", why.text);
 }
 
 struct domain *dom0_build(const struct dom0_config *cfg, struct dom0_kernel *k)

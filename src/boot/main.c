@@ -136,7 +136,8 @@ static void start_clock(void)
 {
     struct clock_sources src = {.hpet = machine_acpi.hpet_addr,
                                 .pm_timer_port = (u16)machine_acpi.pm_timer.addr,
-                                .pm_timer_32bit = machine_acpi.pm_timer_32};
+                                .pm_timer_32bit = machine_acpi.pm_timer_32,
+                                .rtc_century = machine_acpi.century};
 
     clock_init(&src);
     vtime_set_wallclock(clock_read_rtc(), 0, clock_now());

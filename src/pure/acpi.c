@@ -45,7 +45,6 @@ static const struct {
     {"APIC", ACPI_HAS_MADT, 44, acpi_tables_madt},
     {"FACP", ACPI_HAS_FADT, 116, acpi_tables_fadt},
     {"HPET", ACPI_HAS_HPET, 56, acpi_tables_hpet},
-    {"MCFG", ACPI_HAS_MCFG, 44, acpi_tables_mcfg},
 };
 
 static bool acpi_sum_ok(const u8 *p, u32 len)
@@ -81,40 +80,48 @@ static bool acpi_check_rsdp(const u8 *p, u32 len, struct acpi_root *root)
     return root->xsdt || root->rsdt;
 }
 
-/* Searches size bytes at start. Returns the RSDP's address, 0 when there is none. */
-static u64 acpi_search(const struct acpi_mem *mem, u64 start, u32 size, struct acpi_root *root)
+/* Searches size bytes at start. */
+static bool acpi_search(const struct acpi_mem *mem, u64 start, u32 size, struct acpi_root *root)
 {
     const u8 *p = mem->map(mem->ctx, start, size);
     u32 at;
 
     for (at = 0; p && at + RSDP_SIZE <= size; at += 16)
         if (acpi_check_rsdp(p + at, MIN(size - at, (u32)RSDP_SIZE2), root))
-            return start + at;
-    return 0;
+            return true;
+    return false;
 }
 
-static u64 acpi_find_rsdp(const struct acpi_mem *mem, struct acpi_root *root)
+static bool acpi_find_rsdp(const struct acpi_mem *mem, struct acpi_root *root)
 {
     const u8 *p = mem->map(mem->ctx, EBDA_POINTER, 2);
-    u64 ebda = p ? (u64)bytes_le16(p) << 4 : 0, at = 0;
+    u64 ebda = p ? (u64)bytes_le16(p) << 4 : 0;
 
-    if (ebda >= 0x400 && ebda + EBDA_SEARCH <= 0xa0000)
-        at = acpi_search(mem, ebda, EBDA_SEARCH, root);
-    return at ? at : acpi_search(mem, BIOS_START, BIOS_SIZE, root);
+    return (ebda >= 0x400 && ebda + EBDA_SEARCH <= 0xa0000 &&
+            acpi_search(mem, ebda, EBDA_SEARCH, root)) ||
+           acpi_search(mem, BIOS_START, BIOS_SIZE, root);
 }
 
 /* ---- Tables ---- */
 
-/* Maps a whole table and verifies it. NULL, after a log line, when it cannot be used. */
-static const u8 *acpi_map_table(const struct acpi_mem *mem, u64 addr, u32 min_len, u32 *len)
+/* Maps a table's header. NULL, after a log line, when it cannot be read. */
+static const u8 *acpi_map_header(const struct acpi_mem *mem, u64 addr)
 {
     const u8 *p = mem->map(mem->ctx, addr, HEADER_SIZE);
 
-    if (!p) {
+    if (!p)
         log_msg(LOG_WARN, "ACPI: table at 0x%llx cannot be read, skipped",
                 (unsigned long long)addr);
+    return p;
+}
+
+/* Maps a whole table and verifies it. NULL, after a log line, when it cannot be used. */
+static const u8 *acpi_map_table(const struct acpi_mem *mem, u64 addr, u32 min_len, u32 *len)
+{
+    const u8 *p = acpi_map_header(mem, addr);
+
+    if (!p)
         return NULL;
-    }
     *len = bytes_le32(p + 4);
     if (*len < min_len || *len > TABLE_MAX) {
         log_msg(LOG_WARN, "ACPI: table at 0x%llx has a length of %u, skipped",
@@ -133,15 +140,12 @@ static const u8 *acpi_map_table(const struct acpi_mem *mem, u64 addr, u32 min_le
 /* Reads one table that the root table points to, if it is of a known kind. */
 static void acpi_take_table(const struct acpi_mem *mem, u64 addr, struct acpi_info *out)
 {
-    const u8 *p = mem->map(mem->ctx, addr, HEADER_SIZE);
+    const u8 *p = acpi_map_header(mem, addr);
     unsigned int i;
     u32 len;
 
-    if (!p) {
-        log_msg(LOG_WARN, "ACPI: table at 0x%llx cannot be read, skipped",
-                (unsigned long long)addr);
+    if (!p)
         return;
-    }
     for (i = 0; i < ARRAY_SIZE(acpi_known); i++)
         if (!memcmp(p, acpi_known[i].signature, 4))
             break;
@@ -179,12 +183,9 @@ int acpi_read(const struct acpi_mem *mem, const u8 *rsdp, u32 rsdp_len, struct a
     struct acpi_root root;
 
     memset(out, 0, sizeof(*out));
-    if (!rsdp_len || !acpi_check_rsdp(rsdp, rsdp_len, &root)) {
-        out->rsdp_addr = acpi_find_rsdp(mem, &root);
-        if (!out->rsdp_addr)
-            return reason_set(why, -ENOENT, "no ACPI RSDP between 0x%x and 0x%x", BIOS_START,
-                              BIOS_START + BIOS_SIZE);
-    }
+    if ((!rsdp_len || !acpi_check_rsdp(rsdp, rsdp_len, &root)) && !acpi_find_rsdp(mem, &root))
+        return reason_set(why, -ENOENT, "no ACPI RSDP between 0x%x and 0x%x", BIOS_START,
+                          BIOS_START + BIOS_SIZE);
     if (root.xsdt && acpi_walk_root(mem, root.xsdt, 8, out))
         return 0;
     if (root.rsdt && acpi_walk_root(mem, root.rsdt, 4, out))

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The static ACPI tables a hypervisor needs: processors, interrupt controllers, power and timer
- * registers, HPET, PCI configuration windows. AML stays dom0's business.
- * Source: ACPI Specification 6.5, chapter 5.2; MCFG: PCI Firmware Specification 3.3, section 4.1.2;
- * HPET: IA-PC HPET Specification 1.0a, section 3.2.4. Boot time only, no lock.
+ * registers, HPET. AML and MCFG stay dom0's business.
+ * Source: ACPI Specification 6.5, chapter 5.2; HPET: IA-PC HPET Specification 1.0a, section 3.2.4.
+ * Boot time only, no lock.
  */
 #ifndef PURE_ACPI_H
 #define PURE_ACPI_H
@@ -15,14 +15,12 @@
 #define ACPI_MAX_IOAPICS   16
 #define ACPI_MAX_OVERRIDES 64
 #define ACPI_MAX_NMIS      64
-#define ACPI_MAX_SEGMENTS  16
 #define ACPI_ALL_CPUS      0xffffffffu /* as acpi_id of a local NMI */
 
 /* Which tables were found good: bits of acpi_info.tables. */
 #define ACPI_HAS_MADT (1u << 0)
 #define ACPI_HAS_FADT (1u << 1)
 #define ACPI_HAS_HPET (1u << 2)
-#define ACPI_HAS_MCFG (1u << 3)
 
 /* How tables are reached: len readable bytes at physical paddr, or NULL. Valid until the next call.
  */
@@ -63,23 +61,13 @@ struct acpi_reg {
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO     1
 
-/* A window of PCI configuration space (ECAM). */
-struct acpi_segment {
-    u64 base;
-    u16 segment;
-    u8 first_bus, last_bus;
-};
-
 struct acpi_info {
-    u64 rsdp_addr; /* where it was found; 0: a copy was given */
-    u32 tables;    /* ACPI_HAS_* */
+    u32 tables; /* ACPI_HAS_* */
 
     /* MADT */
     u64 lapic_addr;
-    bool has_8259;
     unsigned int cpus; /* enabled ones, in table order, each apic_id once */
     struct acpi_cpu cpu[ACPI_MAX_CPUS];
-    unsigned int cpus_disabled; /* listed, but not there */
     unsigned int ioapics;
     struct acpi_ioapic ioapic[ACPI_MAX_IOAPICS];
     unsigned int overrides;
@@ -88,22 +76,14 @@ struct acpi_info {
     struct acpi_nmi nmi[ACPI_MAX_NMIS];
 
     /* FADT */
-    u32 sci_irq;
-    u32 smi_cmd; /* I/O port; 0: none */
-    u8 acpi_enable;
-    struct acpi_reg pm1a_evt, pm1b_evt, pm1a_cnt, pm1b_cnt, pm_timer;
+    struct acpi_reg pm1a_cnt, pm1b_cnt, pm_timer;
     bool pm_timer_32; /* counts 32 bits instead of 24 */
     struct acpi_reg reset;
     u8 reset_value;
-    bool hw_reduced;
     u8 century; /* CMOS index; 0: none */
 
     /* HPET: address in memory; 0: none */
     u64 hpet_addr;
-
-    /* MCFG */
-    unsigned int segments;
-    struct acpi_segment segment[ACPI_MAX_SEGMENTS];
 };
 
 /*

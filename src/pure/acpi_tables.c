@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What do MADT, FADT, HPET table and MCFG say? (ACPI Specification 6.5, sections 5.2.9 and 5.2.12.)
+ * What do MADT, FADT and HPET table say? (ACPI Specification 6.5, sections 5.2.9 and 5.2.12.)
  *
  * The MADT is a list of {type, length} records, handled by a table with each type's least length;
  * an unknown type is passed over, a record that overruns the table ends the list. FADT fields exist
@@ -15,9 +15,7 @@
 /* ---- MADT, section 5.2.12 ---- */
 
 #define MADT_LAPIC      36
-#define MADT_FLAGS      40
 #define MADT_RECORDS    44
-#define MADT_PCAT       (1u << 0) /* flags: dual 8259 present */
 #define MADT_CPU_USABLE (1u << 0) /* local APIC flags: enabled */
 
 /* MPS INTI flags, table 5.24: polarity in bits 0-1, trigger in bits 2-3; 3 is low and level. */
@@ -40,10 +38,8 @@ static void madt_add_cpu(struct acpi_info *out, u32 apic_id, u32 acpi_id, u32 fl
 {
     unsigned int i;
 
-    if (!(flags & MADT_CPU_USABLE)) {
-        out->cpus_disabled++;
+    if (!(flags & MADT_CPU_USABLE))
         return;
-    }
     for (i = 0; i < out->cpus; i++)
         if (out->cpu[i].apic_id == apic_id)
             return; /* small ids may be listed in both forms */
@@ -146,7 +142,6 @@ bool acpi_tables_madt(const u8 *table, u32 len, struct acpi_info *out)
     unsigned int i;
 
     out->lapic_addr = bytes_le32(table + MADT_LAPIC);
-    out->has_8259 = bytes_le32(table + MADT_FLAGS) & MADT_PCAT;
     for (pos = MADT_RECORDS; len - pos >= 2; pos += size) {
         size = table[pos + 1];
         if (size < 2 || size > len - pos) {
@@ -163,29 +158,20 @@ bool acpi_tables_madt(const u8 *table, u32 len, struct acpi_info *out)
 
 /* ---- FADT, section 5.2.9 ---- */
 
-#define FADT_SCI_INT     46
-#define FADT_SMI_CMD     48
-#define FADT_ACPI_ENABLE 52
-#define FADT_PM1A_EVT    56
-#define FADT_PM1B_EVT    60
 #define FADT_PM1A_CNT    64
 #define FADT_PM1B_CNT    68
 #define FADT_PM_TMR      76
-#define FADT_PM1_EVT_LEN 88
 #define FADT_PM1_CNT_LEN 89
 #define FADT_PM_TMR_LEN  91
 #define FADT_CENTURY     108
 #define FADT_FLAGS       112
 #define FADT_RESET_REG   116
 #define FADT_RESET_VALUE 128
-#define FADT_X_PM1A_EVT  148
-#define FADT_X_PM1B_EVT  160
 #define FADT_X_PM1A_CNT  172
 #define FADT_X_PM1B_CNT  184
 #define FADT_X_PM_TMR    208
 #define FADT_TMR_VAL_EXT (1u << 8)
 #define FADT_RESET_SUP   (1u << 10)
-#define FADT_HW_REDUCED  (1u << 20)
 
 /* A 12-byte Generic Address Structure, section 5.2.3.2. */
 static struct acpi_reg acpi_gas(const u8 *p)
@@ -213,13 +199,8 @@ bool acpi_tables_fadt(const u8 *table, u32 len, struct acpi_info *out)
 {
     u32 flags = bytes_le32(table + FADT_FLAGS);
 
-    out->sci_irq = bytes_le16(table + FADT_SCI_INT);
-    out->smi_cmd = bytes_le32(table + FADT_SMI_CMD);
-    out->acpi_enable = table[FADT_ACPI_ENABLE];
-    out->century = table[FADT_CENTURY];
-    out->hw_reduced = flags & FADT_HW_REDUCED;
-    out->pm1a_evt = fadt_reg(table, len, FADT_PM1A_EVT, FADT_PM1_EVT_LEN, FADT_X_PM1A_EVT);
-    out->pm1b_evt = fadt_reg(table, len, FADT_PM1B_EVT, FADT_PM1_EVT_LEN, FADT_X_PM1B_EVT);
+    /* Bit 7 of the index port masks NMIs. */
+    out->century = table[FADT_CENTURY] < 0x80 ? table[FADT_CENTURY] : 0;
     out->pm1a_cnt = fadt_reg(table, len, FADT_PM1A_CNT, FADT_PM1_CNT_LEN, FADT_X_PM1A_CNT);
     out->pm1b_cnt = fadt_reg(table, len, FADT_PM1B_CNT, FADT_PM1_CNT_LEN, FADT_X_PM1B_CNT);
     /* A length of 0 says that there is no timer, whatever its address field holds. */
@@ -233,7 +214,7 @@ bool acpi_tables_fadt(const u8 *table, u32 len, struct acpi_info *out)
     return true;
 }
 
-/* ---- HPET and MCFG ---- */
+/* ---- HPET ---- */
 
 #define HPET_ADDRESS 40
 
@@ -249,32 +230,4 @@ bool acpi_tables_hpet(const u8 *table, u32 len, struct acpi_info *out)
     }
     out->hpet_addr = r.addr;
     return true;
-}
-
-#define MCFG_ENTRIES 44
-#define MCFG_SIZE    16
-
-bool acpi_tables_mcfg(const u8 *table, u32 len, struct acpi_info *out)
-{
-    struct acpi_segment s;
-    u32 pos;
-
-    for (pos = MCFG_ENTRIES; len - pos >= MCFG_SIZE; pos += MCFG_SIZE) {
-        s.base = bytes_le64(table + pos);
-        s.segment = bytes_le16(table + pos + 8);
-        s.first_bus = table[pos + 10];
-        s.last_bus = table[pos + 11];
-        if (!s.base || s.base % MiB || s.first_bus > s.last_bus) {
-            log_msg(LOG_WARN, "ACPI: MCFG window at 0x%llx for buses %u-%u, skipped",
-                    (unsigned long long)s.base, s.first_bus, s.last_bus);
-            continue;
-        }
-        if (out->segments == ACPI_MAX_SEGMENTS) {
-            log_msg(LOG_WARN, "ACPI: more than %u MCFG windows, the rest is ignored",
-                    ACPI_MAX_SEGMENTS);
-            break;
-        }
-        out->segment[out->segments++] = s;
-    }
-    return out->segments > 0;
 }

@@ -13,6 +13,5 @@
 bool acpi_tables_madt(const u8 *table, u32 len, struct acpi_info *out);
 bool acpi_tables_fadt(const u8 *table, u32 len, struct acpi_info *out);
 bool acpi_tables_hpet(const u8 *table, u32 len, struct acpi_info *out);
-bool acpi_tables_mcfg(const u8 *table, u32 len, struct acpi_info *out);
 
 #endif

@@ -6,7 +6,7 @@
  * read through one window of physical memory, byte by byte, so nothing they claim is trusted: each
  * pointer, length and string end is checked. Strings that do not fit are refused instead of cut,
  * because half an argument can mean something else. Left out: ELF symbols, drives, APM, network,
- * the EFI memory map (the e820-like one covers it) and the VBE mode block.
+ * framebuffer and VBE (the screen is dom0's), EFI and its memory map (the e820-like one covers it).
  */
 #include "pure/bootinfo.h"
 
@@ -15,15 +15,13 @@
 #include "pure/bytes.h"
 
 /* Multiboot 1 (section 3.3): size of the part every loader has, bits of its flags. */
-#define MB1_SIZE        52
-#define MB1_SIZE_NAME   68
-#define MB1_SIZE_FB     116
-#define MB1_MEMORY      (1u << 0)
-#define MB1_CMDLINE     (1u << 2)
-#define MB1_MODULES     (1u << 3)
-#define MB1_MMAP        (1u << 6)
-#define MB1_LOADER      (1u << 9)
-#define MB1_FRAMEBUFFER (1u << 12)
+#define MB1_SIZE      52
+#define MB1_SIZE_NAME 68
+#define MB1_MEMORY    (1u << 0)
+#define MB1_CMDLINE   (1u << 2)
+#define MB1_MODULES   (1u << 3)
+#define MB1_MMAP      (1u << 6)
+#define MB1_LOADER    (1u << 9)
 
 /* Multiboot 2 (section 3.6): tag types. */
 enum {
@@ -33,11 +31,8 @@ enum {
     MB2_MODULE = 3,
     MB2_MEMORY = 4,
     MB2_MMAP = 6,
-    MB2_FRAMEBUFFER = 8,
-    MB2_EFI64 = 12,
     MB2_RSDP1 = 14,
     MB2_RSDP2 = 15,
-    MB2_EFI_SERVICES = 18,
 };
 
 #define MB2_MAX_SIZE (1u << 20) /* a record larger than this is not one */
@@ -125,36 +120,6 @@ static int boot_add_module(struct boot_info *b, const struct phys_window *w, u64
     return boot_copy_string(m->args, sizeof(m->args), args, max, what, why);
 }
 
-static enum boot_fb_type boot_fb_kind(u8 type)
-{
-    return type == 1 ? BOOT_FB_RGB : type == 2 ? BOOT_FB_TEXT : BOOT_FB_NONE;
-}
-
-/* The framebuffer's color fields begin at rgb: red, green, blue as {position, size}. */
-static void boot_set_colors(struct boot_framebuffer *fb, const u8 *rgb)
-{
-    if (fb->type != BOOT_FB_RGB)
-        return;
-    fb->red_pos = rgb[0];
-    fb->red_size = rgb[1];
-    fb->green_pos = rgb[2];
-    fb->green_size = rgb[3];
-    fb->blue_pos = rgb[4];
-    fb->blue_size = rgb[5];
-}
-
-/* From its address on, both versions lay the framebuffer fields out alike up to its type. */
-static void boot_set_framebuffer(struct boot_framebuffer *fb, const u8 *p, const u8 *rgb)
-{
-    fb->type = boot_fb_kind(p[21]);
-    fb->addr = bytes_le64(p);
-    fb->pitch = bytes_le32(p + 8);
-    fb->width = bytes_le32(p + 12);
-    fb->height = bytes_le32(p + 16);
-    fb->bpp = p[20];
-    boot_set_colors(fb, rgb);
-}
-
 /* ---- Multiboot 1 ---- */
 
 /* A string somewhere in memory, as long as the window lets it be. */
@@ -232,21 +197,17 @@ static int boot1_cmdline(struct boot_info *b, const u8 *info, const struct phys_
     return boot_copy_string(b->cmdline, sizeof(b->cmdline), s, max, "command line", why);
 }
 
-/* Fields behind the first 52 bytes: older loaders do not have them. */
-static void boot1_optional(struct boot_info *b, u64 info, u32 flags, const struct phys_window *w)
+/* The loader's name lies behind the first 52 bytes: older loaders do not have it. */
+static void boot1_loader(struct boot_info *b, u64 info, u32 flags, const struct phys_window *w)
 {
-    const u8 *p, *s;
+    const u8 *p = phys_window_at(w, info, MB1_SIZE_NAME), *s;
     u64 max;
 
-    p = phys_window_at(w, info, MB1_SIZE_NAME);
     if (p && (flags & MB1_LOADER)) {
         s = boot_window_rest(w, bytes_le32(p + 64), &max);
         if (s)
             boot_copy_loader(b, s, max);
     }
-    p = phys_window_at(w, info, MB1_SIZE_FB);
-    if (p && (flags & MB1_FRAMEBUFFER))
-        boot_set_framebuffer(&b->fb, p + 88, p + 110);
 }
 
 static int boot1_parse(struct boot_info *b, u64 info, const struct phys_window *w,
@@ -271,7 +232,7 @@ static int boot1_parse(struct boot_info *b, u64 info, const struct phys_window *
     else if (!rc && (flags & MB1_MEMORY))
         rc = boot_add_basic(b, bytes_le32(p + 4), bytes_le32(p + 8), why);
     if (!rc)
-        boot1_optional(b, info, flags, w);
+        boot1_loader(b, info, flags, w);
     return rc;
 }
 
@@ -324,20 +285,9 @@ static int boot2_tag(struct boot_info *b, const u8 *tag, u32 size, const struct 
                                why);
     case MB2_MMAP:
         return boot2_mmap(b, tag, size, why);
-    case MB2_FRAMEBUFFER:
-        if (size >= 38)
-            boot_set_framebuffer(&b->fb, tag + 8, tag + 32);
-        return 0;
-    case MB2_EFI64:
-        if (size >= 16)
-            b->efi_system_table = bytes_le64(tag + 8);
-        return 0;
     case MB2_RSDP1:
     case MB2_RSDP2:
         boot2_rsdp(b, tag, size);
-        return 0;
-    case MB2_EFI_SERVICES:
-        b->efi_services = true;
         return 0;
     default:
         return 0;

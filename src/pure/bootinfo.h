@@ -38,17 +38,6 @@ struct boot_module {
     char args[BOOTINFO_ARGS]; /* without the leading file name */
 };
 
-enum boot_fb_type { BOOT_FB_NONE, BOOT_FB_TEXT, BOOT_FB_RGB };
-
-struct boot_framebuffer {
-    enum boot_fb_type type;
-    u64 addr;
-    u32 pitch;         /* bytes per line */
-    u32 width, height; /* pixels, or characters in text mode */
-    u8 bpp;
-    u8 red_pos, red_size, green_pos, green_size, blue_pos, blue_size;
-};
-
 struct boot_info {
     u32 magic; /* which protocol: one of the two above */
     char loader[64];
@@ -58,9 +47,6 @@ struct boot_info {
     struct boot_module module[BOOTINFO_MODULES];
     u32 rsdp_len; /* bytes of rsdp that the loader copied; 0: scan for it */
     u8 rsdp[BOOTINFO_RSDP];
-    struct boot_framebuffer fb;
-    u64 efi_system_table;     /* 64-bit EFI; 0: none */
-    bool efi_services;        /* EFI boot services still run */
     u64 info_start, info_end; /* where the loader's own record lies, to be kept until parsed */
 };
 

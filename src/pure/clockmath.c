@@ -102,12 +102,10 @@ bool clockmath_rtc_seconds(const struct clockmath_rtc *rtc, u64 *out)
         day > month_days[month - 1])
         return false;
     /* Without a believable century register: 1970 to 2069. */
-    if (century >= 19 && century <= 29)
+    if (century >= 20 && century <= 29)
         year += century * 100;
     else
         year += year >= 70 ? 1900 : 2000;
-    if (year < 1970)
-        return false;
     *out = ((days_since_epoch(year, month, day) * 24 + hour) * 60 + min) * 60 + sec;
     return true;
 }

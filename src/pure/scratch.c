@@ -35,7 +35,6 @@ void scratch_init(struct scratch *s, void *memory, size_t size)
     s->base = skip ? (u8 *)memory + skip : memory;
     s->size = size - skip;
     s->used = 0;
-    s->peak = 0;
     s->last = SCRATCH_NONE;
 }
 
@@ -52,7 +51,6 @@ void *scratch_alloc(struct scratch *s, size_t n)
     h->state = SCRATCH_LIVE;
     s->last = s->used;
     s->used += sizeof(*h) + ROUND_UP(n, SCRATCH_ALIGN);
-    s->peak = MAX(s->peak, s->used);
     return h + 1;
 }
 

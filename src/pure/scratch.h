@@ -11,8 +11,8 @@
 
 struct scratch {
     u8 *base;
-    size_t size, used, peak; /* bytes */
-    size_t last;             /* offset of the topmost block's head; SIZE_MAX: none */
+    size_t size, used; /* bytes */
+    size_t last;       /* offset of the topmost block's head; SIZE_MAX: none */
 };
 
 /* Takes size bytes at memory; they stay the caller's. Forgets everything allocated before. */

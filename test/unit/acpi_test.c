@@ -60,7 +60,6 @@ static void seal(u64 paddr, const char *sig, u32 len)
 #define MADT (HIGH + 0x2000)
 #define FADT (HIGH + 0x3000)
 #define HPET (HIGH + 0x4000)
-#define MCFG (HIGH + 0x5000)
 
 static u32 madt_len;
 
@@ -165,7 +164,7 @@ static void make_rsdp(u64 where, u8 revision)
 
 static void make(u8 revision)
 {
-    static const u64 tables[] = {FADT, MADT, HPET, 0, MCFG, HIGH + 0x6000};
+    static const u64 tables[] = {FADT, MADT, HPET, 0, HIGH + 0x5000, HIGH + 0x6000};
     unsigned int i;
 
     memset(low, 0, sizeof(low));
@@ -181,9 +180,7 @@ static void make(u8 revision)
     make_fadt(244);
     put(HPET + 44, 0xfed00000, 8);
     seal(HPET, "HPET", 56);
-    put(MCFG + 44, 0xb0000000, 8);
-    put(MCFG + 54, 0xff00, 2);
-    seal(MCFG, "MCFG", 60);
+    memcpy(at(HIGH + 0x5000), "MCFG", 4);
     memcpy(at(HIGH + 0x6000), "SSDT", 4);
     host_log_clear();
 }
@@ -193,24 +190,21 @@ static int parse(void)
     return acpi_read(&mem, NULL, 0, &a, &why);
 }
 
-#define ALL (ACPI_HAS_MADT | ACPI_HAS_FADT | ACPI_HAS_HPET | ACPI_HAS_MCFG)
+#define ALL (ACPI_HAS_MADT | ACPI_HAS_FADT | ACPI_HAS_HPET)
 
 static void check_good(void)
 {
     CHECK_EQ(a.tables, ALL);
     CHECK_EQ(a.lapic_addr, 0xfee00000);
-    CHECK(a.has_8259);
     CHECK_EQ(a.cpus, 2);
     CHECK_EQ(a.cpu[1].apic_id, 2);
     CHECK_EQ(a.cpu[1].acpi_id, 1);
-    CHECK_EQ(a.cpus_disabled, 1);
     CHECK_EQ(a.ioapics, 1);
     CHECK_EQ(a.ioapic[0].addr, 0xfec00000);
     CHECK_EQ(a.overrides, 2);
     CHECK_EQ(a.nmis, 1);
     CHECK_EQ(a.nmi[0].acpi_id, ACPI_ALL_CPUS);
     CHECK_EQ(a.nmi[0].lint, 1);
-    CHECK_EQ(a.sci_irq, 9);
     CHECK_EQ(a.pm1a_cnt.addr, 0x604);
     CHECK_EQ(a.pm1a_cnt.bits, 16);
     CHECK_EQ(a.pm1b_cnt.addr, 0);
@@ -222,9 +216,6 @@ static void check_good(void)
     CHECK_EQ(a.reset_value, 0xf);
     CHECK_EQ(a.century, 0x32);
     CHECK_EQ(a.hpet_addr, 0xfed00000);
-    CHECK_EQ(a.segments, 1);
-    CHECK_EQ(a.segment[0].base, 0xb0000000);
-    CHECK_EQ(a.segment[0].last_bus, 255);
     CHECK_STR(host_log_text(), "");
 }
 
@@ -233,7 +224,6 @@ TEST(reads_by_xsdt_and_by_rsdt)
     make(2);
     put(RSDT, 0, 4);
     CHECK_EQ(parse(), 0);
-    CHECK_EQ(a.rsdp_addr, RSDP);
     check_good();
     make(0);
     put(XSDT, 0, 4);
@@ -279,7 +269,6 @@ TEST(finds_the_rsdp)
     put(0x40e, 0x9fc0, 2);
     make_rsdp(0x9fc30, 2);
     CHECK_EQ(parse(), 0);
-    CHECK_EQ(a.rsdp_addr, 0x9fc30);
     put(0x40e, 0xffff, 2);
     CHECK_EQ(parse(), -ENOENT);
     at(0x9fc30)[0] = 'X';
@@ -295,7 +284,6 @@ TEST(takes_the_loaders_copy)
     memcpy(copy, at(RSDP), 36);
     memset(at(RSDP), 0, 36);
     CHECK_EQ(acpi_read(&mem, copy, 36, &a, &why), 0);
-    CHECK_EQ(a.rsdp_addr, 0);
     check_good();
     CHECK_EQ(acpi_read(&mem, copy, 20, &a, &why), 0); /* revision 2, cut: RSDT */
     CHECK_EQ(a.tables, ALL);
@@ -306,8 +294,8 @@ TEST(takes_the_loaders_copy)
 
 TEST(skips_damaged_tables)
 {
-    static const u64 table[] = {MADT, FADT, HPET, MCFG};
-    static const u32 bit[] = {ACPI_HAS_MADT, ACPI_HAS_FADT, ACPI_HAS_HPET, ACPI_HAS_MCFG};
+    static const u64 table[] = {MADT, FADT, HPET};
+    static const u32 bit[] = {ACPI_HAS_MADT, ACPI_HAS_FADT, ACPI_HAS_HPET};
     unsigned int i;
 
     for (i = 0; i < ARRAY_SIZE(table); i++) {
@@ -362,7 +350,6 @@ TEST(madt_details)
     CHECK_EQ(parse(), 0);
     CHECK_EQ(a.cpus, 3);
     CHECK_EQ(a.cpu[2].apic_id, 300);
-    CHECK_EQ(a.cpus_disabled, 2);
     CHECK_EQ(a.overrides, 2);
     CHECK_EQ(a.lapic_addr, 0xfee10000);
     CHECK_EQ(a.ioapics, 1);
@@ -429,15 +416,16 @@ TEST(fadt_forms)
     make(2);
     put(FADT + 172, 0 | 16 << 8, 4); /* X_PM1a_CNT in memory */
     put(FADT + 176, 0xfed90004, 8);
-    put(FADT + 112, 1 << 20, 4);
+    put(FADT + 112, 0, 4);
+    put(FADT + 108, 0x80, 1); /* not a CMOS index */
     make_rsdp(RSDP, 2);
     seal(FADT, "FACP", 244);
     CHECK_EQ(parse(), 0);
     CHECK_EQ(a.pm1a_cnt.addr, 0xfed90004);
     CHECK_EQ(a.pm1a_cnt.space, ACPI_SPACE_MEMORY);
-    CHECK_EQ(a.pm1a_evt.addr, 0x600);
     CHECK_EQ(a.reset.addr, 0);
-    CHECK(a.hw_reduced && !a.pm_timer_32);
+    CHECK(!a.pm_timer_32);
+    CHECK_EQ(a.century, 0);
 
     make(2);
     make_fadt(116); /* ACPI 1.0: no reset register */
@@ -452,22 +440,13 @@ TEST(fadt_forms)
     CHECK_EQ(a.pm_timer.addr, 0);
 }
 
-TEST(hpet_and_mcfg_details)
+TEST(hpet_details)
 {
     make(2);
     put(HPET + 40, 1, 1);
     seal(HPET, "HPET", 56);
-    put(MCFG + 60, 0xc0000100, 8); /* not aligned */
-    put(MCFG + 76, 0xd0000000, 8);
-    put(MCFG + 84, 1 | 0x20u << 16 | 0x1fu << 24, 4); /* last bus below first */
-    put(MCFG + 92, 0xe0000000, 8);
-    put(MCFG + 100, 2 | 0x10u << 16 | 0x1fu << 24, 4);
-    seal(MCFG, "MCFG", 108 + 15);
     CHECK_EQ(parse(), 0);
     CHECK_EQ(a.tables, ALL & ~ACPI_HAS_HPET);
-    CHECK_EQ(a.segments, 2);
-    CHECK_EQ(a.segment[1].segment, 2);
-    CHECK_EQ(a.segment[1].first_bus, 0x10);
 }
 
 TEST(routes_isa_interrupts)

@@ -19,7 +19,7 @@ TEST(aligns_and_limits)
     CHECK(!scratch_alloc(&s, SIZE_MAX - 20));
     CHECK(!scratch_alloc_zeroed(&s, SIZE_MAX / 2, 3));
     CHECK(scratch_alloc(&s, 900));
-    CHECK(s.peak <= 1000);
+    CHECK(s.used <= 1000);
     scratch_init(&s, NULL, 0);
     CHECK(!scratch_alloc(&s, 0));
     scratch_free(&s, NULL);
