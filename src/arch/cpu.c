@@ -240,6 +240,12 @@ static bool map_stack(u32 cpu)
     return true;
 }
 
+void cpu_set_ids(u32 cpu, u32 apic_id, u32 acpi_id)
+{
+    cpu_tables[cpu].apic_id = apic_id;
+    cpu_tables[cpu].acpi_id = acpi_id;
+}
+
 bool cpu_alloc(u32 cpu, u32 apic_id, u32 acpi_id)
 {
     struct cpu_tables *t = &cpu_tables[cpu];
@@ -261,8 +267,7 @@ bool cpu_alloc(u32 cpu, u32 apic_id, u32 acpi_id)
     t->gdt = hmap_direct(t->gdt_maddr);
     t->tss = (struct tss64 *)((u8 *)t->gdt + 2048);
     t->info = (struct cpu_info *)(base + STACK_SIZE - sizeof(struct cpu_info));
-    t->apic_id = apic_id;
-    t->acpi_id = acpi_id;
+    cpu_set_ids(cpu, apic_id, acpi_id);
     t->info->cpu_id = cpu;
     t->tss->iomap = sizeof(*t->tss);
     t->tss->rsp[0] = (u64)&t->info->vcpu;

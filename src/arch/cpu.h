@@ -95,6 +95,8 @@ extern struct cpu_features cpu_features;
  * only; false when memory is out.
  */
 bool cpu_alloc(u32 cpu, u32 apic_id, u32 acpi_id);
+/* Corrects its ids. Boot only. */
+void cpu_set_ids(u32 cpu, u32 apic_id, u32 acpi_id);
 /* Stack pointer to start on: just below the CPU's cpu_info. */
 u64 cpu_stack_top(u32 cpu);
 /* Counts a CPU as up; cpu_count() covers it from now on. */

@@ -144,7 +144,7 @@ void smp_start_all(u32 limit)
     u32 i, self = irq_this_apic_id();
 
     limit = MIN(limit, (u32)MAX_CPUS);
-    if (acpi->cpus <= 1 || limit <= 1)
+    if (limit <= 1 || acpi->cpus == 0)
         return;
     args = copy_trampoline();
     args->cr3 = build_tables();

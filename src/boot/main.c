@@ -146,13 +146,20 @@ static void start_clock(void)
 /* From here on this CPU runs on its guarded stack, with its own descriptor tables. */
 static void start_cpu0(void)
 {
-    u32 apic = machine_acpi.cpus ? machine_acpi.cpu[0].apic_id : 0;
-    u32 acpi = machine_acpi.cpus ? machine_acpi.cpu[0].acpi_id : 0;
-
-    if (!cpu_alloc(0, apic, acpi))
+    if (!cpu_alloc(0, 0, 0)) /* its ids: identify_cpu0 */
         console_panic("not enough memory for the boot CPU's stacks");
     cpu_mark_up(0);
     head_switch_stack(cpu_stack_top(0), main_on_own_stack);
+}
+
+/* Which processor is this one? Its local APIC knows; firmware may list it anywhere. */
+static void identify_cpu0(void)
+{
+    u32 apic = irq_this_apic_id(), i = acpi_cpu_index(&machine_acpi, apic);
+
+    if (i == machine_acpi.cpus)
+        log_msg(LOG_WARN, "ACPI: the boot CPU (APIC id %u) is not among the %u listed\n", apic, i);
+    cpu_set_ids(0, apic, i < machine_acpi.cpus ? machine_acpi.cpu[i].acpi_id : 0);
 }
 
 static void dom0_permissions(struct domain *d)
@@ -232,6 +239,7 @@ void main_on_own_stack(void)
 {
     cpu_init_this(0);
     irq_init(&machine_acpi);
+    identify_cpu0();
     start_clock();
     timer_init_cpu();
     sched_pool_init(options_given.sched_id, options_given.sched_ratelimit_us);

@@ -194,6 +194,15 @@ int acpi_read(const struct acpi_mem *mem, const u8 *rsdp, u32 rsdp_len, struct a
                       (unsigned long long)root.xsdt, (unsigned long long)root.rsdt);
 }
 
+unsigned int acpi_cpu_index(const struct acpi_info *a, u32 apic_id)
+{
+    unsigned int i;
+
+    for (i = 0; i < a->cpus && a->cpu[i].apic_id != apic_id; i++)
+        ;
+    return i;
+}
+
 struct acpi_override acpi_route_isa(const struct acpi_info *a, u32 irq)
 {
     unsigned int i;

@@ -95,6 +95,9 @@ struct acpi_info {
 int acpi_read(const struct acpi_mem *mem, const u8 *rsdp, u32 rsdp_len, struct acpi_info *out,
               struct reason *why) MUST_CHECK;
 
+/* The index in cpu[] of the processor with this local APIC id; a->cpus: none has it. */
+unsigned int acpi_cpu_index(const struct acpi_info *a, u32 apic_id);
+
 /* Where an ISA interrupt (0-15) arrives: by the overrides, else its own number, edge, high. */
 struct acpi_override acpi_route_isa(const struct acpi_info *a, u32 irq);
 

@@ -36,13 +36,9 @@ static void madt_full(const char *what, unsigned int max)
 
 static void madt_add_cpu(struct acpi_info *out, u32 apic_id, u32 acpi_id, u32 flags)
 {
-    unsigned int i;
-
-    if (!(flags & MADT_CPU_USABLE))
+    /* Small ids may be listed in both forms. */
+    if (!(flags & MADT_CPU_USABLE) || acpi_cpu_index(out, apic_id) < out->cpus)
         return;
-    for (i = 0; i < out->cpus; i++)
-        if (out->cpu[i].apic_id == apic_id)
-            return; /* small ids may be listed in both forms */
     if (out->cpus == ACPI_MAX_CPUS) {
         madt_full("processors", ACPI_MAX_CPUS);
         return;

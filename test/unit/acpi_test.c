@@ -360,6 +360,26 @@ TEST(madt_details)
     CHECK(strstr(host_log_text(), "NMI of processor 0 on LINT7"));
 }
 
+TEST(finds_a_processor_by_its_apic_id)
+{
+    make(2);
+    madt_len = 44;
+    madt_cpu(5, 8, 1); /* the boot processor need not come first */
+    madt_cpu(6, 4, 0);
+    madt_cpu(7, 0, 1);
+    madt_x2cpu(8, 300, 1);
+    seal(MADT, "APIC", madt_len);
+    CHECK_EQ(parse(), 0);
+    CHECK_EQ(acpi_cpu_index(&a, 8), 0);
+    CHECK_EQ(acpi_cpu_index(&a, 0), 1);
+    CHECK_EQ(a.cpu[acpi_cpu_index(&a, 0)].acpi_id, 7);
+    CHECK_EQ(acpi_cpu_index(&a, 300), 2);
+    CHECK_EQ(acpi_cpu_index(&a, 4), 3); /* not usable */
+    CHECK_EQ(acpi_cpu_index(&a, 1), 3);
+    memset(&a, 0, sizeof(a));
+    CHECK_EQ(acpi_cpu_index(&a, 0), 0); /* no MADT */
+}
+
 TEST(madt_stops_at_an_overrun)
 {
     u64 r;
