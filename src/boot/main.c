@@ -77,18 +77,21 @@ static void must(int rc, const char *what)
 /* RAM by the firmware's map, and what of it is free for us. */
 static void plan_memory(void)
 {
+    u64 limit = MIN(DIRECTMAP_SIZE, (u64)1 << cpu_features.phys_bits), start, end;
     u32 i;
 
     for (i = 0; i < info.map.nr; i++) {
         const struct memmap_entry *e = &info.map.entry[i];
-        u64 start = ROUND_UP(e->start, PAGE_SIZE), end = ROUND_DOWN(e->end, PAGE_SIZE);
 
         log_msg(LOG_DEBUG, " %016lx - %016lx type %u\n", (unsigned long)e->start,
                 (unsigned long)e->end, e->type);
-        if (e->type != MEMMAP_RAM || start >= end)
+        if (e->type != MEMMAP_RAM)
             continue;
-        if (end > DIRECTMAP_SIZE)
-            end = DIRECTMAP_SIZE;
+        if (e->end > limit)
+            log_msg(LOG_WARN, "memory map: RAM %#lx to %#lx is left alone from %#lx on\n",
+                    (unsigned long)e->start, (unsigned long)e->end, (unsigned long)limit);
+        if (!memmap_pages(e, limit, &start, &end))
+            continue;
         must(range_add(&ram, start, end), "too many ranges");
         must(page_boot_add(start, end), "too many ranges");
     }

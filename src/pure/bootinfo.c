@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/lib.h"
 #include "pure/bytes.h"
+#include "pure/port.h"
 
 /* Multiboot 1 (section 3.3): size of the part every loader has, bits of its flags. */
 #define MB1_SIZE      52
@@ -86,8 +87,14 @@ static int boot_add_memory(struct boot_info *b, u64 start, u64 len, u32 type, st
 {
     u64 end;
 
-    if (!add_ok(start, len, &end))
+    if (!add_ok(start, len, &end)) {
+        if (type == MEMMAP_RAM) {
+            log_msg(LOG_WARN, "memory map: RAM of 0x%llx bytes at 0x%llx passes 2^64, ignored",
+                    (unsigned long long)len, (unsigned long long)start);
+            return 0;
+        }
         end = ~(u64)0;
+    }
     if (memmap_add(&b->map, start, end, type))
         return reason_set(why, -E2BIG, "memory map has more than %u pieces", MEMMAP_MAX);
     return 0;

@@ -95,6 +95,15 @@ int memmap_add(struct memmap *m, u64 start, u64 end, u32 type)
     return rc;
 }
 
+bool memmap_pages(const struct memmap_entry *e, u64 limit, u64 *start, u64 *end)
+{
+    if (e->start >= limit)
+        return false;
+    *start = ROUND_UP(e->start, PAGE_SIZE); /* at most limit */
+    *end = ROUND_DOWN(MIN(e->end, limit), PAGE_SIZE);
+    return *start < *end;
+}
+
 bool memmap_audit(const struct memmap *m)
 {
     unsigned int i;

@@ -35,6 +35,9 @@ struct memmap {
  */
 int memmap_add(struct memmap *m, u64 start, u64 end, u32 type) MUST_CHECK;
 
+/* The whole pages of an entry below limit, itself a page's start. False: there are none. */
+bool memmap_pages(const struct memmap_entry *e, u64 limit, u64 *start, u64 *end);
+
 /* True when the map is sorted, disjoint, merged and without empty entries. */
 bool memmap_audit(const struct memmap *m);
 

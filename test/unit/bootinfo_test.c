@@ -135,8 +135,13 @@ TEST(mb1_resolves_overlaps)
     mmap1(3, 0x200000, 0x1000, 4);
     mmap1(4, 0x1ff000, 0x10000, 1);
     mmap1(5, ~0ull - 0xfff, 0x2000, 2);
+    mmap1(6, 0x10000000, ~0ull, 1); /* RAM without end is none */
+    host_log_clear();
     CHECK_EQ(parse1(), 0);
     CHECK(memmap_audit(&b.map));
+    CHECK_EQ(memmap_type(&b.map, 0x10000000), 0);
+    CHECK_STR(host_log_text(), "W: memory map: RAM of 0xffffffffffffffff bytes at 0x10000000 "
+                               "passes 2^64, ignored\n");
     CHECK_EQ(memmap_type(&b.map, 0x200800), MEMMAP_NVS);
     CHECK_EQ(memmap_type(&b.map, 0x201000), MEMMAP_RAM);
     CHECK_EQ(b.map.entry[b.map.nr - 1].end, ~0ull);

@@ -57,6 +57,41 @@ TEST(keeps_unknown_types)
     CHECK_EQ(m.entry[3].end, ~0ull);
 }
 
+TEST(whole_pages_below_a_limit)
+{
+    static const u64 limit = 0x50000000000, top = ~0ull;
+    static const struct {
+        u64 start, end, first, last; /* first == last: none */
+    } c[] = {
+        {0, 0x9fc00, 0, 0x9f000},
+        {1, 0x3fff, 0x1000, 0x3000},
+        {0x1001, 0x2fff, 0, 0},
+        {0x1800, 0x2000, 0, 0},
+        {0x100000, limit, 0x100000, limit},
+        {0x100000, limit + 1, 0x100000, limit},
+        {0x100000, top, 0x100000, limit},
+        {limit - 0x1000, top, limit - 0x1000, limit},
+        {limit - 0xfff, top, 0, 0},
+        {limit, limit + 0x1000, 0, 0},
+        {limit + 0x1000, top, 0, 0},
+        {top - 0xfff, top, 0, 0},
+        {top - 1, top, 0, 0},
+    };
+    u64 start, end;
+    u32 i;
+
+    for (i = 0; i < ARRAY_SIZE(c); i++) {
+        struct memmap_entry e = {c[i].start, c[i].end, MEMMAP_RAM};
+        bool some = memmap_pages(&e, limit, &start, &end);
+
+        CHECK_EQ(some, c[i].first != c[i].last);
+        if (some) {
+            CHECK_EQ(start, c[i].first);
+            CHECK_EQ(end, c[i].last);
+        }
+    }
+}
+
 TEST(says_when_it_is_full)
 {
     u64 i;
