@@ -138,7 +138,7 @@ static void read_acpi(void)
 static void start_clock(void)
 {
     struct clock_sources src = {.hpet = machine_acpi.hpet_addr,
-                                .pm_timer_port = (u16)machine_acpi.pm_timer.addr,
+                                .pm_timer_port = acpi_reg_port(&machine_acpi.pm_timer),
                                 .pm_timer_32bit = machine_acpi.pm_timer_32,
                                 .rtc_century = machine_acpi.century};
 

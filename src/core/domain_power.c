@@ -19,8 +19,8 @@ static void reset_acpi(void)
 
     if (!(machine_acpi.tables & ACPI_HAS_FADT) || r->addr == 0)
         return;
-    if (r->space == ACPI_SPACE_IO) {
-        insn_outb((u16)r->addr, machine_acpi.reset_value);
+    if (acpi_reg_port(r) != 0) {
+        insn_outb(acpi_reg_port(r), machine_acpi.reset_value);
     } else if (r->space == ACPI_SPACE_MEMORY) {
         p = hmap_device(r->addr, 1);
         if (p != NULL)

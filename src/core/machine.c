@@ -16,21 +16,18 @@
 
 struct acpi_info machine_acpi;
 
-static bool io_register(const struct acpi_reg *r)
-{
-    return r->addr != 0 && r->addr < 0x10000 && r->space == ACPI_SPACE_IO;
-}
-
 static void write_both(u16 val_a, u16 val_b)
 {
-    insn_outw((u16)machine_acpi.pm1a_cnt.addr, val_a);
-    if (io_register(&machine_acpi.pm1b_cnt))
-        insn_outw((u16)machine_acpi.pm1b_cnt.addr, val_b);
+    u16 port_b = acpi_reg_port(&machine_acpi.pm1b_cnt);
+
+    insn_outw(acpi_reg_port(&machine_acpi.pm1a_cnt), val_a);
+    if (port_b != 0)
+        insn_outw(port_b, val_b);
 }
 
 int machine_acpi_sleep(u16 val_a, u16 val_b)
 {
-    if (!io_register(&machine_acpi.pm1a_cnt))
+    if (acpi_reg_port(&machine_acpi.pm1a_cnt) == 0)
         return -ENODEV;
     log_msg(LOG_INFO, "ACPI sleep: PM1a %#x, PM1b %#x", val_a, val_b);
     insn_wbinvd();

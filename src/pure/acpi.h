@@ -61,6 +61,12 @@ struct acpi_reg {
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO     1
 
+/* The I/O port of a register; 0: it is none, or absent. */
+static inline u16 acpi_reg_port(const struct acpi_reg *r)
+{
+    return r->space == ACPI_SPACE_IO && r->addr < 0x10000 ? (u16)r->addr : 0;
+}
+
 struct acpi_info {
     u32 tables; /* ACPI_HAS_* */
 

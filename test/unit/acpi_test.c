@@ -460,6 +460,17 @@ TEST(fadt_forms)
     CHECK_EQ(a.pm_timer.addr, 0);
 }
 
+TEST(registers_that_are_ports)
+{
+    struct acpi_reg r = {.space = ACPI_SPACE_IO, .addr = 0x608};
+
+    CHECK_EQ(acpi_reg_port(&r), 0x608);
+    r.addr = 0x10608;
+    CHECK_EQ(acpi_reg_port(&r), 0);
+    r = (struct acpi_reg){.space = ACPI_SPACE_MEMORY, .addr = 0x608};
+    CHECK_EQ(acpi_reg_port(&r), 0);
+}
+
 TEST(hpet_details)
 {
     make(2);
