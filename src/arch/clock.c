@@ -258,8 +258,10 @@ static u64 hpet_hz(maddr_t maddr)
     if (maddr == 0)
         return 0;
     hpet = hmap_device(maddr, 1024);
-    if (hpet == NULL)
+    if (hpet == NULL) {
+        log_msg(LOG_WARN, "clock: HPET at %#lx cannot be mapped; not used", maddr);
         return 0;
+    }
     period = mmio_read32(hpet + HPET_PERIOD);
     if (mmio_read32(hpet + HPET_CAPS) == ~0u || period == 0 || period > HPET_PERIOD_MAX) {
         log_msg(LOG_WARN, "clock: HPET at %#lx has period %u fs; not used", maddr, period);

@@ -125,14 +125,12 @@ bool hmap_map_ram(maddr_t start, maddr_t end)
 {
     u64 ro_end = IMAGE_PHYS + ((u64)image_rodata_end - (u64)image_start);
     u64 flags = PTE_P | PTE_RW | PTE_NX;
+    /* What is in the range of the image's text and constants stays read-only here too. */
+    u64 ro = MIN(MAX(start, IMAGE_PHYS), end), rw = MIN(MAX(start, ro_end), end);
 
-    /* The image's text and constants stay read-only through this alias too. */
-    if (start < IMAGE_PHYS && end > ro_end)
-        return hmap_range(DIRECTMAP_BASE + start, start, IMAGE_PHYS - start, flags) &&
-               hmap_range(DIRECTMAP_BASE + IMAGE_PHYS, IMAGE_PHYS, ro_end - IMAGE_PHYS,
-                          PTE_P | PTE_NX) &&
-               hmap_range(DIRECTMAP_BASE + ro_end, ro_end, end - ro_end, flags);
-    return hmap_range(DIRECTMAP_BASE + start, start, end - start, flags);
+    return hmap_range(DIRECTMAP_BASE + start, start, ro - start, flags) &&
+           hmap_range(DIRECTMAP_BASE + ro, ro, rw - ro, PTE_P | PTE_NX) &&
+           hmap_range(DIRECTMAP_BASE + rw, rw, end - rw, flags);
 }
 
 bool hmap_build(void)
@@ -157,13 +155,21 @@ void hmap_activate(void)
     insn_write_cr3(mfn_to_maddr(hmap_template()));
 }
 
+/* Does the processor have these addresses? In an entry the bits above them are reserved. */
+static bool addressable(maddr_t maddr, u64 size)
+{
+    u64 end = (u64)1 << cpu_features.phys_bits;
+
+    return size <= end && maddr <= end - size;
+}
+
 volatile void *hmap_device(maddr_t maddr, u64 size)
 {
     u64 offset = maddr & (PAGE_SIZE - 1);
     u64 va = devmap_next, done;
 
     size = ROUND_UP(size + offset, PAGE_SIZE);
-    if (va + size > DEVMAP_BASE + DEVMAP_SIZE)
+    if (!addressable(maddr - offset, size) || va + size > DEVMAP_BASE + DEVMAP_SIZE)
         return NULL;
     /* Page by page: a large page here could lie over the table of an earlier device. */
     for (done = 0; done < size; done += PAGE_SIZE)
@@ -178,7 +184,7 @@ const void *hmap_window(maddr_t maddr, u64 size)
 {
     u64 offset = maddr & (PAGE_SIZE - 1), va;
 
-    if (size > MiB || maddr + size < maddr)
+    if (size > MiB || !addressable(maddr, size))
         return NULL;
     size = ROUND_UP(size + offset, PAGE_SIZE);
     for (va = 0; va < size; va += PAGE_SIZE) {

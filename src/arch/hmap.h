@@ -47,7 +47,8 @@ void hmap_activate(void);
 
 /*
  * Maps [maddr, maddr+size) uncached for the hypervisor and returns the address of maddr. Boot and
- * device set-up only; never undone. NULL when the window (DEVMAP_SIZE) or memory is used up.
+ * device set-up only; never undone. NULL when the window (DEVMAP_SIZE) or memory is used up, or the
+ * processor has no such address.
  */
 volatile void *hmap_device(maddr_t maddr, u64 size);
 
@@ -56,7 +57,7 @@ bool hmap_range(u64 va, maddr_t maddr, u64 size, u64 flags);
 
 /*
  * A window on any physical memory, RAM or not, for reading firmware tables at boot: at most 1 MiB
- * at once, replaced by the next call.
+ * at once, replaced by the next call. NULL for more, and for what the processor cannot address.
  */
 const void *hmap_window(maddr_t maddr, u64 size);
 

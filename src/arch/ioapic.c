@@ -64,9 +64,7 @@ bool ioapic_add(maddr_t maddr, u32 gsi_base)
     if (unit_count == MAX_UNITS)
         return false;
     u->regs = hmap_device(maddr, 0x20);
-    if (u->regs == NULL)
-        return false;
-    version = reg_read(u->regs, REG_VERSION);
+    version = u->regs != NULL ? reg_read(u->regs, REG_VERSION) : ~0u;
     u->pins = ((version >> 16) & 0xff) + 1;
     if (version == ~0u || gsi_base > MAX_GSI || u->pins > MAX_GSI - gsi_base) {
         log_msg(LOG_WARN, "IO-APIC at %#lx: version %#x, first GSI %u; ignored", maddr, version,

@@ -10,6 +10,7 @@ With HV=xen only the manner of ending is checked: its messages are its own.
 
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -57,7 +58,13 @@ def plain_elf(path):
     subprocess.run(["gcc", "-static", "-x", "c", "-o", path, "-"], input=PLAIN_ELF, check=True)
 
 
-# name: (what the serial line must say, fields of the machine, maker of the first module)
+def hpet_table(address):
+    """The HPET table behind its header: block id, address in memory, number, tick, protection."""
+    return struct.pack("<I4BQBHB", 0x8086a201, 0, 64, 0, 0, address, 0, 0, 0)
+
+
+# name: (what the serial line must say, one pattern a line, fields of the machine, maker of the
+# first module). "tables" are ACPI tables by signature.
 CASES = {
     "no-modules": (r"no modules.*\b0 modules", {"modules": []}, None),
     "garbage-module": (r"first module.*\d+ bytes.*neither a bzImage nor", {}, garbage),
@@ -68,6 +75,11 @@ CASES = {
     "dom0-mem-too-large": (r"dom0_mem.*\d+ [KM]iB",
                            {"hvopt": "dom0_mem=65536M"}, None),
     "little-memory": (r"(not enough memory|dom0_mem|memory).*\d+ MiB", {"mem": 64}, None),
+    # Beyond the processor's physical addresses: it says so and goes on, here to the end of memory.
+    "hpet-out-of-reach": (r"HPET at 0x200000000000 cannot be mapped" "\n"
+                          r"clock: TSC .* by ACPI PM timer" "\n" r"option dom0_mem.*\d+ KiB",
+                          {"mach": "q35,hpet=off", "tables": {"HPET": hpet_table(1 << 45)},
+                           "hvopt": "dom0_mem=65536M"}, None),
     "malformed-option": (r"option dom0_mem.*12Q", {"hvopt": "dom0_mem=12Q"}, None),
 }
 # The case that is also tried without noreboot.
@@ -85,7 +97,8 @@ def run_case(name, base, reset):
     pattern, fields, maker = CASES[name]
     machine = vm.dataclasses.replace(base, mem=1024, smp=2, root_disk="")
     for key, value in fields.items():
-        setattr(machine, key, value)
+        if key != "tables":
+            setattr(machine, key, value)
     machine.hvopt = f"{machine.hvopt} {'' if reset else 'noreboot'}".strip()
     if machine.hv == "xen":
         pattern = r"Panic on CPU|panic|halted|Unable|."
@@ -95,9 +108,16 @@ def run_case(name, base, reset):
             path = os.path.join(work, "module")
             maker(path)
             machine.modules = [path, os.path.join(vm.IMAGE, "initrd.gz")]
+        for signature, data in fields.get("tables", {}).items():
+            path = os.path.join(work, signature)
+            with open(path, "wb") as file:
+                file.write(data)
+            machine.extra = machine.extra + ["-acpitable",
+                                             f"sig={signature},data={vm.escape(path)}"]
         with vm.Vm(machine, log) as m:
-            if not m.wait_for(pattern, TIMEOUT):
-                return f"the serial line never says /{pattern}/ (log: {log})"
+            for line in pattern.split("\n"):
+                if not m.wait_for(line, TIMEOUT):
+                    return f"the serial line never says /{line}/ (log: {log})"
             end = m.elapsed() + 20
             while m.pump(0.5) and m.elapsed() < end:
                 if not reset and halted(m):
