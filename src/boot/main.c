@@ -95,6 +95,8 @@ static void plan_memory(void)
         must(range_add(&ram, start, end), "too many ranges");
         must(page_boot_add(start, end), "too many ranges");
     }
+    if (bootinfo_check_modules(&info, &ram, &why) != 0)
+        console_panic("boot loader: %s", why.text);
     must(page_boot_reserve(0, PAGE_LOW_END), "low memory");
     must(page_boot_reserve(IMAGE_PHYS, IMAGE_PHYS + (u64)(image_end - image_start)), "image");
     must(page_boot_reserve(info.info_start, info.info_end), "loader record");

@@ -350,3 +350,31 @@ int bootinfo_parse(u32 magic, u64 info, const struct phys_window *w, struct boot
         return reason_set(why, -ENODATA, "the boot loader gave no memory map");
     return rc;
 }
+
+static bool boot_pages_overlap(const struct boot_module *a, const struct boot_module *b)
+{
+    return a->start < a->end && b->start < b->end &&
+           (a->start & PAGE_MASK) < ROUND_UP(b->end, PAGE_SIZE) &&
+           (b->start & PAGE_MASK) < ROUND_UP(a->end, PAGE_SIZE);
+}
+
+int bootinfo_check_modules(const struct boot_info *b, const struct range_set *ram,
+                           struct reason *why)
+{
+    const struct boot_module *m = b->module;
+    const char *fault = NULL;
+    unsigned int i;
+
+    for (i = 0; i < MIN(b->modules, 2u); i++) {
+        if (!range_contains(ram, m[i].start & PAGE_MASK, ROUND_UP(m[i].end, PAGE_SIZE)))
+            fault = "is not in RAM";
+        else if (i == 1 && (m[i].start & ~PAGE_MASK))
+            fault = "does not begin a page";
+        else if (i == 1 && boot_pages_overlap(&m[0], &m[1]))
+            fault = "overlaps the first";
+        if (fault)
+            return reason_set(why, -EINVAL, "module %u at 0x%llx-0x%llx %s", i,
+                              (unsigned long long)m[i].start, (unsigned long long)m[i].end, fault);
+    }
+    return 0;
+}

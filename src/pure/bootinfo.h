@@ -8,6 +8,7 @@
 #define PURE_BOOTINFO_H
 
 #include "base/def.h"
+#include "base/range.h"
 #include "pure/memmap.h"
 #include "pure/reason.h"
 
@@ -58,6 +59,13 @@ struct boot_info {
  */
 int bootinfo_parse(u32 magic, u64 info, const struct phys_window *w, struct boot_info *out,
                    struct reason *why) MUST_CHECK;
+
+/*
+ * Can dom0's kernel and initrd, modules 0 and 1, be used where they are? -EINVAL: one is not in ram
+ * (a set of bytes), the initrd does not begin a page as the headers ask, or they overlap.
+ */
+int bootinfo_check_modules(const struct boot_info *b, const struct range_set *ram,
+                           struct reason *why) MUST_CHECK;
 
 /*
  * Where the arguments begin in a loader's string: after the first word if that is "placeholder" or

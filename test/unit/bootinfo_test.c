@@ -188,6 +188,47 @@ TEST(mb1_refuses)
     CHECK_EQ(parse1(), 0);
 }
 
+TEST(modules_that_cannot_be_used)
+{
+    static const struct {
+        struct range module[2];
+        const char *why;
+    } c[] = {
+        {{{0x100000, 0x123456}, {0x200000, 0x2fffff}}, ""},
+        {{{0x100800, 0x123456}, {0x124000, 0x400000}}, ""},
+        {{{0x100000, 0x123456}, {0, 0}}, ""},
+        {{{0xff000, 0x123456}, {0, 0}}, "module 0 at 0xff000-0x123456 is not in RAM"},
+        {{{0x200000, 0x400001}, {0, 0}}, "module 0 at 0x200000-0x400001 is not in RAM"},
+        {{{0x100000, 0x123456}, {0x3ff000, 0x501000}},
+         "module 1 at 0x3ff000-0x501000 is not in RAM"},
+        {{{0x100000, 0x123456}, {0xc0000000, 0xc0001000}},
+         "module 1 at 0xc0000000-0xc0001000 is not in RAM"},
+        {{{0x100000, 0x123456}, {0x200800, 0x300000}},
+         "module 1 at 0x200800-0x300000 does not begin a page"},
+        {{{0x100000, 0x123456}, {0x123000, 0x124000}},
+         "module 1 at 0x123000-0x124000 overlaps the first"},
+        {{{0x200000, 0x300000}, {0x100000, 0x200001}},
+         "module 1 at 0x100000-0x200001 overlaps the first"},
+    };
+    struct range ranges[] = {{0x100000, 0x400000}, {0x500000, 0x600000}};
+    struct range_set set = {.r = ranges, .nr = 2, .max = 2};
+    unsigned int i, k;
+
+    for (i = 0; i < ARRAY_SIZE(c); i++) {
+        memset(&b, 0, sizeof(b));
+        b.modules = 2;
+        for (k = 0; k < 2; k++) {
+            b.module[k].start = c[i].module[k].start;
+            b.module[k].end = c[i].module[k].end;
+        }
+        why.text[0] = '\0';
+        CHECK_EQ(bootinfo_check_modules(&b, &set, &why), *c[i].why ? -EINVAL : 0);
+        CHECK_STR(why.text, c[i].why);
+    }
+    b.modules = 1; /* the last one's initrd is not there */
+    CHECK_EQ(bootinfo_check_modules(&b, &set, &why), 0);
+}
+
 TEST(mb1_limits_strings)
 {
     make1();
