@@ -84,6 +84,10 @@ static u8 line_control(const struct serial_config *cfg)
         lcr |= 0x08;
     else if (cfg->parity == 'e')
         lcr |= 0x18;
+    else if (cfg->parity == 'm')
+        lcr |= 0x28;
+    else if (cfg->parity == 's')
+        lcr |= 0x38;
     return lcr;
 }
 

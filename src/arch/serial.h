@@ -9,7 +9,7 @@ struct serial_config {
     u16 io_base; /* 0: no port */
     u32 baud;    /* 0: leave as the firmware set it */
     u8 data_bits, stop_bits;
-    char parity; /* n o e */
+    char parity; /* n o e m s */
     u8 isa_irq;  /* 0: poll */
 };
 

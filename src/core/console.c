@@ -335,11 +335,12 @@ void console_init_serial(void)
         .parity = c->parity,
         .isa_irq = c->irq,
     };
+    u32 both = CMDLINE_CONSOLE_COM1 | CMDLINE_CONSOLE_COM2, idx = 0, n;
     enum entry e;
-    u32 idx = 0, n;
 
-    if (!(console_options.console & (CMDLINE_CONSOLE_COM1 | CMDLINE_CONSOLE_COM2)) ||
-        !serial_init(&cfg))
+    if ((console_options.console & both) == both)
+        log_msg(LOG_WARN, "console: of com1 and com2 only com1 is used\n");
+    if (!(console_options.console & both) || !serial_init(&cfg))
         return;
     e = console_enter();
     serial_up = true;

@@ -69,7 +69,7 @@ int cmdline_parse_dom0_mem(const char *value, void *dom0_mem);
 int cmdline_plan_dom0_mem(const struct cmdline_dom0_mem *m, u64 avail, u64 *pages, u64 *max_pages,
                           struct reason *why) MUST_CHECK;
 
-/* dom0_max_vcpus=<n> or <min>-<max>. */
+/* dom0_max_vcpus=<n> or <min>-<max>; the larger is not 0. */
 struct cmdline_range {
     u32 min, max;
 };

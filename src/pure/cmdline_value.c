@@ -145,6 +145,8 @@ int cmdline_parse_range(const char *value, void *range)
     max = min;
     if (s && (!take_field(&s, '-', field) || s || !take_number(field, min, UINT32_MAX, &max)))
         return -EINVAL;
+    if (max == 0) /* a dom0 without any */
+        return -EINVAL;
     r->min = (u32)min;
     r->max = (u32)max;
     return 0;

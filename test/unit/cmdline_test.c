@@ -282,6 +282,9 @@ TEST(range_grammar)
     CHECK_EQ(parse("dom0_max_vcpus=2-8"), 0);
     CHECK_EQ(v.vcpus.min, 2);
     CHECK_EQ(v.vcpus.max, 8);
+    CHECK_EQ(parse("dom0_max_vcpus=0-1"), 0);
+    CHECK_EQ(parse("dom0_max_vcpus=0"), -EINVAL);
+    CHECK_EQ(parse("dom0_max_vcpus=0-0"), -EINVAL);
     CHECK_EQ(parse("dom0_max_vcpus=8-2"), -EINVAL);
     CHECK_EQ(parse("dom0_max_vcpus=2-"), -EINVAL);
     CHECK_EQ(parse("dom0_max_vcpus=-2"), -EINVAL);
