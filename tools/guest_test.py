@@ -6,9 +6,9 @@ say on Debian's Xen (test/guest/expected/NAME.xen).
     guest_test.py [--record] [--list] [NAME | NAME:CASE ...]
 
 A test with a file `cases` in its directory is booted once per line of it: `name: arguments`. A file
-`options` there has options of the hypervisor for it, one `icount` has QEMU count instructions and
-run the CPUs in turn. One with a file `reasons`, `name: pattern`, ends its domain; our hypervisor's
-log has to say that.
+`options` there has options of the hypervisor for it, `smp` its number of CPUs, one `icount` has
+QEMU count instructions and run the CPUs in turn. One with a file `reasons`, `name: pattern`, ends
+its domain; our hypervisor's log has to say that.
 A difference to the recorded run is a failure unless test/guest/differences.md has a row for it.
 Knobs come from the environment: HV CPU MACH SMP MEM HVOPT ACCEL TIMEOUT_SCALE. Logs:
 $BUILD/guest/log/.
@@ -65,17 +65,18 @@ class Run:
         m.root_disk = ""
         m.nic = ""
         m.icount = os.path.exists(os.path.join(GUESTS, self.test, "icount"))
+        m.smp = int(self.file("smp") or m.smp)
         m.mem = int(os.environ.get("MEM") or 512)
         elf = os.path.join(OUT, self.test + ".elf")
         m.modules = [f"{elf} {self.arguments}".strip()]
         m.hvopt = ("dom0_mem=128M,max:128M dom0_max_vcpus=2 noreboot loglvl=all guest_loglvl=all "
-                   + self.options() + m.hvopt).strip()
+                   + self.file("options") + m.hvopt).strip()
         return m
 
-    def options(self):
-        """Options of the hypervisor that this test wants: the file `options` in its directory."""
+    def file(self, name):
+        """What this test wants of the machine or the hypervisor: a file in its directory."""
         try:
-            with open(os.path.join(GUESTS, self.test, "options"), encoding="utf-8") as file:
+            with open(os.path.join(GUESTS, self.test, name), encoding="utf-8") as file:
                 return " ".join(file.read().split()) + " "
         except FileNotFoundError:
             return ""

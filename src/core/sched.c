@@ -370,7 +370,10 @@ static bool sched_steal(struct sched_cpu *c, u64 now)
     return got;
 }
 
-/* Lock held, units wait here: should one be on another CPU? Returns whom to kick. */
+/*
+ * Units wait here: should one be on another CPU? Returns whom to kick. After the switch: before it
+ * the one that has just run cannot leave, and there may be no other.
+ */
 static u64 sched_balance(struct sched_cpu *c, u64 now)
 {
     u64 online = READ_ONCE(sched_online), kick = 0;
@@ -378,19 +381,19 @@ static u64 sched_balance(struct sched_cpu *c, u64 now)
     struct sched_cpu *to;
     u32 cpu, again;
 
-    c->queue.balanced = now;
-    if (!credit_push(&c->queue, online, sched_queue, now, &cpu))
-        return 0;
-    to = &sched_cpus[cpu];
-    if (!lock_try(&to->lock))
-        return 0;
-    u = credit_push(&c->queue, online, sched_queue, now, &again);
-    if (u && again == cpu) {
-        credit_charge(&to->queue, now);
-        credit_move(&c->queue, &to->queue, u, now);
-        kick = sched_after_insert(to);
+    lock_acquire(&c->lock);
+    credit_charge(&c->queue, now);
+    if (credit_push(&c->queue, online, sched_queue, now, &cpu) && lock_try(&sched_cpus[cpu].lock)) {
+        to = &sched_cpus[cpu];
+        u = credit_push(&c->queue, online, sched_queue, now, &again);
+        if (u && again == cpu) {
+            credit_charge(&to->queue, now);
+            credit_move(&c->queue, &to->queue, u, now);
+            kick = sched_after_insert(to);
+        }
+        lock_release(&to->lock);
     }
-    lock_release(&to->lock);
+    lock_release(&c->lock);
     return kick;
 }
 
@@ -457,7 +460,7 @@ void sched_run(void)
     struct sched_cpu *c = sched_this();
     struct vcpu *prev = vcpu_current(), *next;
     bool displaced = false;
-    u64 now = clock_now(), slice, kick = 0;
+    u64 now = clock_now(), slice;
 
     lock_acquire(&c->lock);
     credit_charge(&c->queue, now);
@@ -468,12 +471,9 @@ void sched_run(void)
     if (next != prev && !prev->is_idle && prev->sched->unit.state != CREDIT_OFF)
         vtime_set_runstate(prev, RUNSTATE_runnable, now);
     sched_account_idle(c, next->is_idle, now);
-    if (c->queue.waiting && now - c->queue.balanced >= CREDIT_BALANCE)
-        kick = sched_balance(c, now);
     slice = credit_slice(&c->queue, now);
     lock_release(&c->lock);
 
-    sched_kick(kick);
     if (slice)
         timer_set(&c->slice, now + slice);
     else if (READ_ONCE(c->slice.queued))
@@ -482,8 +482,11 @@ void sched_run(void)
         sched_switch(c, prev, next);
     if (displaced)
         sched_wake(prev);
-    if (READ_ONCE(c->queue.waiting))
+    if (READ_ONCE(c->queue.waiting)) {
+        if (now - c->queue.balanced >= CREDIT_BALANCE)
+            sched_kick(sched_balance(c, now));
         sched_kick(sched_idle_for(c));
+    }
 }
 
 /* Settings and accounts. */

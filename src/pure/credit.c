@@ -417,31 +417,42 @@ struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu)
     return second;
 }
 
-struct credit_unit *credit_push(const struct credit_queue *q, u64 online,
+/* The best CPU for u, which is on q, if it has less to do even with u; or q's. */
+static u32 credit_better(const struct credit_queue *q, const struct credit_unit *u, u64 online,
+                         const struct credit_queue *const *queue, u64 now)
+{
+    u64 may = credit_wished(u, u->hard & online) & ~((u64)1 << q->cpu);
+    u32 cpu;
+
+    /* A reservation's promise is here, or it goes home by itself. */
+    if (!may || now - u->moved_at < CREDIT_HOT || (u->limited && u->period))
+        return q->cpu;
+    cpu = credit_least(may, queue);
+    return READ_ONCE(queue[cpu]->load) + u->weight <= q->load ? cpu : q->cpu;
+}
+
+struct credit_unit *credit_push(struct credit_queue *q, u64 online,
                                 const struct credit_queue *const *queue, u64 now, u32 *to)
 {
     struct credit_unit *u, *best = NULL;
-    u64 may, last = 0;
-    u32 cpu = 0;
+    u32 cpu;
 
+    q->balanced = now;
     for (u = q->first; u; u = u->next) {
-        if (READ_ONCE(u->busy) || now - u->moved_at < CREDIT_HOT)
+        if (READ_ONCE(u->busy) || (best && best->moved_at <= u->moved_at))
             continue;
-        if (u->limited && u->period)
-            continue; /* its promise is here, or it goes home by itself */
-        may = credit_wished(u, u->hard & online) & ~((u64)1 << q->cpu);
-        if (!may)
-            continue;
-        if (may != last)
-            cpu = credit_least(may, queue); /* most have the same */
-        last = may;
-        if (READ_ONCE(queue[cpu]->load) + u->weight <= q->load &&
-            (!best || u->moved_at < best->moved_at)) {
+        cpu = credit_better(q, u, online, queue, now);
+        if (cpu != q->cpu) {
             best = u;
             *to = cpu;
         }
     }
-    return best;
+    u = q->running;
+    if (!best || !u || best->moved_at <= u->moved_at ||
+        credit_better(q, u, online, queue, now) == q->cpu)
+        return best;
+    q->balanced = now - CREDIT_BALANCE; /* it is the running one's turn, as soon as it waits */
+    return NULL;
 }
 
 void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_unit *u, u64 now)
@@ -454,7 +465,7 @@ void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_
     credit_settle(to, u, lag, CREDIT_BONUS);
     credit_link(to, u);
     to->load += u->weight;
-    u->moved_at = now;
+    u->moved_at = to->balanced = now; /* as things are now they stay for a while on both */
     if (unlikely(u->limited)) {
         credit_limit_leave(q, u);
         credit_limit_enter(to, u);

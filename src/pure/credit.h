@@ -136,10 +136,11 @@ struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu);
 /*
  * For a queue with waiters: a unit that another CPU should have instead, the least loaded of those
  * that unit should use, and which (*to); or NULL. Moves that only swap the roles of two CPUs are
- * wanted too: they let three equal units share two CPUs; units moved lately stay, so that all take
- * their turns. queue[cpu] for all bits of online; their loads are hints.
+ * wanted too: they let three equal units share two CPUs; so that all take their turns, the one goes
+ * that has not moved for longest, though it be the one that runs and has to wait first. Says in
+ * q->balanced when to look again. queue[cpu] for all bits of online; their loads are hints.
  */
-struct credit_unit *credit_push(const struct credit_queue *q, u64 online,
+struct credit_unit *credit_push(struct credit_queue *q, u64 online,
                                 const struct credit_queue *const *queue, u64 now, u32 *to);
 /* A waiting unit changes its queue. */
 void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_unit *u, u64 now);

@@ -160,7 +160,6 @@ static void toy_balance(struct toy_cpu *c)
     struct credit_unit *u;
     u32 to;
 
-    c->queue.balanced = toy_now;
     u = credit_push(&c->queue, ((u64)1 << toy_cpus) - 1, toy_queue, toy_now, &to);
     if (!u)
         return;

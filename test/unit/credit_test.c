@@ -348,6 +348,37 @@ TEST(who_stays_holds_nobody_up)
     CHECK_EQ(to, 2);
 }
 
+/* Who has not moved for longest goes: the one that runs has to wait first, and that is soon. */
+TEST(taking_turns_elsewhere)
+{
+    const struct credit_queue *const queues[2] = {&queue[0], &queue[1]};
+    u32 to = 9;
+
+    fresh();
+    credit_wake(&queue[0], &unit[0], &queue[0], now);
+    credit_wake(&queue[0], &unit[2], &queue[0], now);
+    credit_wake(&queue[1], &unit[1], &queue[1], now);
+    CHECK(credit_choose(&queue[0], now) == &unit[0]);
+    unit[2].moved_at = now - CREDIT_HOT;
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == NULL);
+    CHECK(now - queue[0].balanced >= CREDIT_BALANCE);
+    now += CREDIT_SLICE;
+    credit_charge(&queue[0], now);
+    CHECK(credit_choose(&queue[0], now) == &unit[2]);
+    unit[0].busy = true; /* its registers are not saved yet */
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == NULL);
+    unit[0].busy = false;
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == &unit[0]);
+    CHECK(now - queue[0].balanced < CREDIT_BALANCE);
+    CHECK_EQ(to, 1);
+    unit[0].hard = 1; /* it may not: then the other one, when that waits */
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == NULL);
+    now += 2 * CREDIT_SLICE;
+    credit_charge(&queue[0], now);
+    CHECK(credit_choose(&queue[0], now) == &unit[0]);
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == &unit[2]);
+}
+
 /* However long a turn is that no waker cuts short: this one gives it away. */
 TEST(yielding_ends_a_long_turn)
 {
