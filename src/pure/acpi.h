@@ -49,7 +49,6 @@ struct acpi_override {
 struct acpi_nmi {
     u32 acpi_id; /* or ACPI_ALL_CPUS */
     u8 lint;
-    bool level, low;
 };
 
 /* A register: Generic Address Structure. addr 0: absent. */

@@ -18,17 +18,6 @@
 #define MADT_RECORDS    44
 #define MADT_CPU_USABLE (1u << 0) /* local APIC flags: enabled */
 
-/* MPS INTI flags, table 5.24: polarity in bits 0-1, trigger in bits 2-3; 3 is low and level. */
-static bool madt_is_low(u16 flags)
-{
-    return (flags & 3) == 3;
-}
-
-static bool madt_is_level(u16 flags)
-{
-    return ((flags >> 2) & 3) == 3;
-}
-
 static void madt_full(const char *what, unsigned int max)
 {
     log_msg(LOG_WARN, "ACPI: MADT lists more than %u %s, the rest is ignored", max, what);
@@ -89,13 +78,14 @@ static void madt_override(const u8 *r, struct acpi_info *out)
         madt_full("interrupt overrides", ACPI_MAX_OVERRIDES);
         return;
     }
+    /* MPS INTI flags, table 5.24: polarity in bits 0-1, trigger in bits 2-3; 3 is low and level. */
     out->override[out->overrides++] = (struct acpi_override){.irq = r[3],
                                                              .gsi = bytes_le32(r + 4),
-                                                             .level = madt_is_level(flags),
-                                                             .low = madt_is_low(flags)};
+                                                             .level = (flags >> 2 & 3) == 3,
+                                                             .low = (flags & 3) == 3};
 }
 
-static void madt_add_nmi(struct acpi_info *out, u32 acpi_id, u16 flags, u8 lint)
+static void madt_add_nmi(struct acpi_info *out, u32 acpi_id, u8 lint)
 {
     if (lint > 1) {
         log_msg(LOG_WARN, "ACPI: NMI of processor %u on LINT%u, skipped", acpi_id, lint);
@@ -105,18 +95,17 @@ static void madt_add_nmi(struct acpi_info *out, u32 acpi_id, u16 flags, u8 lint)
         madt_full("local NMIs", ACPI_MAX_NMIS);
         return;
     }
-    out->nmi[out->nmis++] = (struct acpi_nmi){
-        .acpi_id = acpi_id, .lint = lint, .level = madt_is_level(flags), .low = madt_is_low(flags)};
+    out->nmi[out->nmis++] = (struct acpi_nmi){.acpi_id = acpi_id, .lint = lint};
 }
 
 static void madt_nmi(const u8 *r, struct acpi_info *out)
 {
-    madt_add_nmi(out, r[2] == 0xff ? ACPI_ALL_CPUS : r[2], bytes_le16(r + 3), r[5]);
+    madt_add_nmi(out, r[2] == 0xff ? ACPI_ALL_CPUS : r[2], r[5]);
 }
 
 static void madt_x2apic_nmi(const u8 *r, struct acpi_info *out)
 {
-    madt_add_nmi(out, bytes_le32(r + 4), bytes_le16(r + 2), r[8]);
+    madt_add_nmi(out, bytes_le32(r + 4), r[8]);
 }
 
 static void madt_lapic_addr(const u8 *r, struct acpi_info *out)

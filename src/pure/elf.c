@@ -91,8 +91,6 @@ static int elf_add_feature(struct elf_image *e, const char *s, size_t n, struct 
         if (strlen(feature_names[i].name) != n || memcmp(feature_names[i].name, s, n))
             continue;
         e->supported |= 1u << feature_names[i].bit;
-        if (must)
-            e->required |= 1u << feature_names[i].bit;
         return 0;
     }
     if (!must || !n)
@@ -155,7 +153,6 @@ static int elf_add_note(struct elf_image *e, u32 n, const u8 *desc, u64 len, str
             return reason_set(why, -EINVAL, "Xen note %u has %llu bytes, not pairs of numbers", n,
                               (unsigned long long)len);
         e->note[n] = len == 8 ? bytes_le32(desc) : bytes_le64(desc);
-        e->l1_mfn_valid_value = len == 8 ? bytes_le32(desc + 4) : bytes_le64(desc + 8);
     } else if (n == XEN_ELFNOTE_FEATURES) {
         int rc = elf_parse_features(e, desc, len, why);
 
@@ -227,7 +224,6 @@ static int elf_add_segment(struct elf_image *e, const struct elf_program *ph, st
     s->offset = ph->offset;
     s->filesz = ph->filesz;
     s->memsz = ph->memsz;
-    s->flags = ph->flags;
     e->low = MIN(e->low, s->paddr);
     e->high = MAX(e->high, end);
     return 0;

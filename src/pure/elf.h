@@ -17,7 +17,6 @@ struct elf_segment {
     u64 offset; /* in the image */
     u64 filesz; /* <= memsz; offset + filesz lies inside the image */
     u64 memsz;  /* > 0; paddr + memsz does not wrap */
-    u32 flags;  /* p_flags: 1 execute, 2 write, 4 read */
 };
 
 /* Numeric notes are indexed by their number in xen/elfnote.h. */
@@ -32,9 +31,8 @@ struct elf_image {
 
     u32 present;              /* bit n: note n was there */
     u64 note[ELF_NOTE_COUNT]; /* value of a numeric note; L1_MFN_VALID: the mask */
-    u64 l1_mfn_valid_value;
     /* From the FEATURES string and SUPPORTED_FEATURES: bits of xen/features.h. */
-    u32 supported, required;
+    u32 supported;
 
     /* With the ABI's defaults where a note is absent. */
     u64 entry;        /* virtual address of the first instruction */

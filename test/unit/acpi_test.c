@@ -130,13 +130,8 @@ static void make_madt(void)
 
 static void make_fadt(u32 len)
 {
-    put(FADT + 46, 9, 2);
-    put(FADT + 48, 0xb2, 4);
-    put(FADT + 52, 0xf1, 1);
-    put(FADT + 56, 0x600, 4);
     put(FADT + 64, 0x604, 4);
     put(FADT + 76, 0x608, 4);
-    put(FADT + 88, 4, 1);
     put(FADT + 89, 2, 1);
     put(FADT + 91, 4, 1);
     put(FADT + 108, 0x32, 1);
@@ -344,7 +339,6 @@ TEST(madt_details)
     madt_record(99, 2);
     madt_record(0, 7); /* too short for its type */
     i = (unsigned int)madt_record(10, 12) - (unsigned int)MADT;
-    put(MADT + i + 2, 0xf, 2);
     put(MADT + i + 4, 300, 4);
     seal(MADT, "APIC", madt_len);
     CHECK_EQ(parse(), 0);
@@ -355,7 +349,6 @@ TEST(madt_details)
     CHECK_EQ(a.ioapics, 1);
     CHECK_EQ(a.nmis, 2);
     CHECK_EQ(a.nmi[1].acpi_id, 300);
-    CHECK(a.nmi[1].low && a.nmi[1].level);
     CHECK(strstr(host_log_text(), "IO-APIC 1 has no address"));
     CHECK(strstr(host_log_text(), "NMI of processor 0 on LINT7"));
 }
