@@ -17,7 +17,6 @@
 #include "arch/cpu.h"
 #include "arch/hmap.h"
 #include "arch/insn.h"
-#include "arch/irq.h"
 #include "base/atomic.h"
 #include "base/lib.h"
 #include "pure/port.h"
@@ -84,7 +83,8 @@ u64 clock_now(void)
     return to_ns(tsc - clock.base);
 }
 
-u64 clock_from_tsc(u64 tsc)
+/* clock_now for a given TSC reading of this CPU. */
+static u64 from_tsc(u64 tsc)
 {
     s64 ticks = (s64)(tsc - clock.base);
 
@@ -102,7 +102,7 @@ void clock_guest_time(u64 *tsc_stamp, u64 *ns, struct clock_scale *scale)
         return;
     }
     *tsc_stamp = insn_rdtsc_ordered();
-    *ns = clock_from_tsc(*tsc_stamp);
+    *ns = from_tsc(*tsc_stamp);
 }
 
 u64 clock_tsc_khz(void)
@@ -125,7 +125,7 @@ void clock_set_alarm(u64 deadline)
     }
     /* From here, not from time 0: the error of the scale back must stay below a tick or two. */
     tsc = insn_rdtsc();
-    now = clock_from_tsc(tsc);
+    now = from_tsc(tsc);
     if (deadline > now)
         tsc += clockmath_scale(clock.back, MIN(deadline - now, (u64)1 << 56)) + 2;
     apic_timer_arm(tsc);
@@ -340,7 +340,7 @@ void clock_init(const struct clock_sources *src)
             cpu_features.tsc_invariant ? ", invariant"
             : clock.steady             ? ", virtual"
                                        : "");
-    irq_timer_init();
+    apic_timer_init();
 }
 
 /* --- Comparing --- */
@@ -437,7 +437,7 @@ void clock_init_secondary(void)
             clock.offset[cpu_id()] = measure_offset();
         meet(3);
     }
-    irq_timer_init();
+    apic_timer_init();
 }
 
 void clock_sync_reset(void)

@@ -32,8 +32,6 @@ void clock_sync_reset(void);
 
 /* Nanoseconds since clock_init; monotonic on each CPU, and across them. */
 u64 clock_now(void);
-/* The same for a given TSC reading of this CPU. */
-u64 clock_from_tsc(u64 tsc);
 /*
  * What a guest needs to compute clock_now itself on this CPU: ns + scale(tsc - tsc_stamp). When
  * clock_tsc_reliable() the answer is the same on every CPU and never changes, so that times read on

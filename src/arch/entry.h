@@ -70,7 +70,5 @@ bool entry_load_gs(u16 sel);
 void trap_hypervisor(struct cpu_regs *regs);
 void trap_ist_guest(struct cpu_regs *regs);
 void trap_ist_hypervisor(struct cpu_regs *regs);
-/* Where a fault at rip continues; 0: nowhere. */
-u64 trap_fixup(u64 rip);
 
 #endif

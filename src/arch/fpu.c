@@ -144,7 +144,8 @@ void fpu_restore(const struct fpu_state *f)
     load_xcr0(f->xcr0);
 }
 
-bool fpu_xcr0_valid(u64 val)
+/* Is val a value XCR0 may have here? SDM vol. 1, 13.3. */
+static bool xcr0_valid(u64 val)
 {
     if (!(val & XCR0_X87) || (val & ~cpu_features.xcr0_mask))
         return false;
@@ -159,7 +160,7 @@ bool fpu_xcr0_valid(u64 val)
 
 bool fpu_set_xcr0(struct fpu_state *f, u64 val)
 {
-    if (!cpu_features.xsave || !fpu_xcr0_valid(val))
+    if (!cpu_features.xsave || !xcr0_valid(val))
         return false;
     f->xcr0 = val;
     f->xcr0_accum |= val;
@@ -177,7 +178,7 @@ void fpu_note_xcr0(struct fpu_state *f)
     if (likely(val == f->xcr0))
         return;
     xcr0_of[cpu_id()] = val;
-    if (!fpu_xcr0_valid(val & cpu_features.xcr0_mask))
+    if (!xcr0_valid(val & cpu_features.xcr0_mask))
         val = XCR0_X87;
     (void)fpu_set_xcr0(f, val & cpu_features.xcr0_mask);
 }
@@ -239,9 +240,8 @@ bool fpu_set_image(struct fpu_state *f, u64 xcr0, u64 xcr0_accum, const void *in
     u8 *a = f->area;
     u32 mxcsr;
 
-    if (!cpu_features.xsave || n < XSAVE_HEADER + 64 || n > fpu_area_size() ||
-        !fpu_xcr0_valid(xcr0) || !fpu_xcr0_valid(xcr0_accum) || (xcr0 & ~xcr0_accum) ||
-        !image_valid(xcr0_accum, in))
+    if (!cpu_features.xsave || n < XSAVE_HEADER + 64 || n > fpu_area_size() || !xcr0_valid(xcr0) ||
+        !xcr0_valid(xcr0_accum) || (xcr0 & ~xcr0_accum) || !image_valid(xcr0_accum, in))
         return false;
     memset(a, 0, fpu_area_size());
     memcpy(a, in, n);

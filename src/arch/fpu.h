@@ -31,8 +31,6 @@ bool fpu_set_xcr0(struct fpu_state *f, u64 val);
  * that are not offered are taken away.
  */
 void fpu_note_xcr0(struct fpu_state *f);
-/* Is val a value XCR0 may have here? SDM vol. 1, 13.3. */
-bool fpu_xcr0_valid(u64 val);
 
 /*
  * The legacy 512 bytes (FXSAVE's layout) of a vCPU that is not running: in and out. Loading masks

@@ -20,7 +20,6 @@
 #define PTE_A    (1ul << 5)
 #define PTE_D    (1ul << 6)
 #define PTE_PSE  (1ul << 7)
-#define PTE_PAT  (1ul << 7) /* in an L1 entry */
 #define PTE_G    (1ul << 8)
 #define PTE_NX   (1ul << 63)
 #define PTE_ADDR 0x000ffffffffff000ul

@@ -108,11 +108,6 @@ void irq_init(const struct acpi_info *acpi)
         log_msg(LOG_ERR, "IRQ: no IO-APIC; only message-signalled interrupts work");
 }
 
-void irq_init_secondary(void)
-{
-    apic_init_secondary();
-}
-
 const struct acpi_info *irq_acpi(void)
 {
     return acpi_tables;
@@ -485,11 +480,6 @@ void irq_send_nmi(u32 cpu)
     apic_send_nmi(cpu_apic_id(cpu));
 }
 
-void irq_send_init(u32 apic)
-{
-    apic_send_init(apic);
-}
-
 /* SDM vol. 3, 9.4.4.1: INIT, 10 ms, start-up, 200 us, start-up again. */
 void irq_send_init_sipi(u32 apic, maddr_t trampoline)
 {
@@ -515,11 +505,6 @@ bool irq_ioapic_read(maddr_t base, u32 reg, u32 *val)
     ok = ioapic_read(base, reg, val);
     lock_release(&irq_lock);
     return ok;
-}
-
-void irq_timer_init(void)
-{
-    apic_timer_init();
 }
 
 void irq_dump(void)

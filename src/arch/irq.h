@@ -31,8 +31,6 @@ typedef void (*irq_handler)(u32 irq, void *arg);
  * after cpu_init_this(0) and before clock_init.
  */
 void irq_init(const struct acpi_info *acpi);
-/* Local APIC of a further CPU. */
-void irq_init_secondary(void);
 
 u32 irq_gsi_count(void);
 /* ISA irq -> GSI with trigger and polarity by the MADT's overrides. */
@@ -85,8 +83,6 @@ void irq_send_ipi(u32 cpu, u32 vector);
 void irq_send_nmi(u32 cpu);
 /* To a CPU that is not up, by APIC id; trampoline: page below 1 MiB. Takes some 10 ms. */
 void irq_send_init_sipi(u32 apic_id, maddr_t trampoline);
-/* Puts it back to waiting for a start. */
-void irq_send_init(u32 apic_id);
 u32 irq_this_apic_id(void);
 
 /* IO-APIC registers as dom0 reads them (physdev apic_read). False when no such unit or reg. */
@@ -94,9 +90,6 @@ bool irq_ioapic_read(maddr_t base, u32 reg, u32 *val);
 
 /* The tables irq_init was given. */
 const struct acpi_info *irq_acpi(void);
-
-/* Local APIC timer: one shot in TSC deadline or count mode; clock.c only. */
-void irq_timer_init(void);
 
 /* One line per line in use: vector, CPU, trigger, mask, count. Debug key. */
 void irq_dump(void);

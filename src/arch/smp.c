@@ -41,7 +41,6 @@ struct trampoline_args {
 enum ap_state { AP_STARTING, AP_ALIVE, AP_RELEASED, AP_RUNNING };
 
 #define CLAIM_WANTED 1u
-#define CLAIM_TAKEN  2u
 #define START_MS     3000u
 
 static u32 ap_state;
@@ -50,7 +49,7 @@ static void ap_main(u32 cpu)
 {
     insn_write_cr3(mfn_to_maddr(hmap_template()));
     cpu_init_this(cpu);
-    irq_init_secondary();
+    apic_init_secondary();
     /* Release: the boot CPU sees all this done; pairs with wait_state. */
     atomic_store_release(&ap_state, AP_ALIVE);
     clock_init_secondary();
@@ -120,7 +119,7 @@ static bool start_one(volatile struct trampoline_args *args, u32 cpu, const stru
     }
     /* It might come after all: so it is stopped first, the line takes milliseconds. */
     unreached = atomic_cmpxchg(&args->claim, &wanted, 0u);
-    irq_send_init(who->apic_id);
+    apic_send_init(who->apic_id);
     log_msg(LOG_ERR, "SMP: CPU with APIC id %u does not start (%s within %u ms); left out",
             who->apic_id,
             unreached ? "start-up code not reached" : "start-up code reached, C code not",

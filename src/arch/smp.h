@@ -20,8 +20,7 @@ struct cpu_mask {
  * start-up code and the three behind it for tables. Each CPU ends in upcall_secondary_start.
  */
 void smp_start_all(u32 limit);
-#define SMP_TRAMPOLINE      0x8000ul
-#define SMP_TRAMPOLINE_SIZE 0x4000ul
+#define SMP_TRAMPOLINE 0x8000ul
 
 /*
  * Flushes on all CPUs of the mask (this one included when its bit is set) and returns when all

@@ -14,7 +14,8 @@ struct extable_entry {
 };
 extern const struct extable_entry extable_start[], extable_end[];
 
-u64 trap_fixup(u64 rip)
+/* Where a fault at rip continues; 0: nowhere. */
+static u64 fixup(u64 rip)
 {
     const struct extable_entry *e;
 
@@ -27,7 +28,7 @@ u64 trap_fixup(u64 rip)
 
 void trap_hypervisor(struct cpu_regs *regs)
 {
-    u64 to = trap_fixup(regs->rip);
+    u64 to = fixup(regs->rip);
 
     if (to == 0)
         upcall_fatal_trap(regs);

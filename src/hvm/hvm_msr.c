@@ -26,8 +26,6 @@
 #define MSR_X2APIC_LAST     0x8ff
 #define MSR_AMD_SYSCFG      0xc0010010
 #define MSR_AMD_HWCR        0xc0010015
-#define MSR_AMD_PATCH_LEVEL 0x8b
-#define MSR_AMD_TSEG_ADDR   0xc0010112
 #define MSR_AMD_INT_PENDING 0xc0010055
 #define MSR_AMD_DE_CFG      0xc0011029
 #define MSR_XEN_PAGE        0x40000000

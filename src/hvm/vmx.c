@@ -29,7 +29,6 @@
 #define MSR_VMX_EXIT        0x483
 #define MSR_VMX_ENTRY       0x484
 #define MSR_VMX_CR0_FIXED0  0x486
-#define MSR_VMX_CR4_FIXED0  0x488
 #define MSR_VMX_SECONDARY   0x48b
 #define MSR_VMX_EPT_VPID    0x48c
 #define MSR_VMX_TRUE        (0x48d - 0x481) /* from a control's MSR to its exact form */

@@ -15,8 +15,7 @@
 #define GATE    (1u << 0)
 #define SPEAKER (1u << 1)
 
-/* access: which bytes reads and writes move, and where they are. */
-#define ACCESS_LOW  1u
+/* access: which bytes reads and writes move (1: the low one), and where they are. */
 #define ACCESS_HIGH 2u
 #define ACCESS_BOTH 3u        /* low, then high */
 #define LATCHED     (1u << 2) /* reads take `latch` until all its bytes are read */

@@ -22,7 +22,6 @@
 #define LVT_PERIODIC (1u << 17)
 #define ICR_BITS     0xffffffff000ccffful /* the delivery status is always idle */
 #define ESR_SEND_ILL 0x20u
-#define ESR_RECV_ILL 0x40u
 
 #define TIMER_TICK_NS 10ul
 

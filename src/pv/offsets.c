@@ -12,7 +12,6 @@ void offsets(void)
 {
     DEFINE(CPU_INFO_SIZE, sizeof(struct cpu_info));
     DEFINE(CI_GUEST_SIZE, sizeof(struct cpu_regs));
-    DEFINE(CI_VCPU, offsetof(struct cpu_info, vcpu));
     DEFINE(CI_CTX, offsetof(struct cpu_info, guest_ctx));
     DEFINE(CI_WORK, offsetof(struct cpu_info, work));
     DEFINE(CI_SCRATCH, offsetof(struct cpu_info, scratch));
@@ -47,7 +46,6 @@ void offsets(void)
     DEFINE(PV_CR3_KERNEL, offsetof(struct pv_vcpu, cr3_kernel));
     DEFINE(PV_CR3_USER, offsetof(struct pv_vcpu, cr3_user));
     DEFINE(PV_KERNEL_SP, offsetof(struct pv_vcpu, kernel_sp));
-    DEFINE(PV_KERNEL_SS, offsetof(struct pv_vcpu, kernel_ss));
     DEFINE(PV_SYSCALL_ENTRY, offsetof(struct pv_vcpu, syscall_entry));
     DEFINE(PV_INFO, offsetof(struct pv_vcpu, info));
     DEFINE(PV_NMI_MASKED, offsetof(struct pv_vcpu, nmi_masked));

@@ -106,7 +106,7 @@ const struct acpi_info *irq_acpi(void)
     return &none;
 }
 
-void irq_init_secondary(void)
+void apic_init_secondary(void)
 {
 }
 
@@ -120,9 +120,9 @@ void irq_send_nmi(u32 cpu)
     (void)cpu;
 }
 
-void irq_send_init(u32 apic_id)
+void apic_send_init(u32 id)
 {
-    (void)apic_id;
+    (void)id;
 }
 
 void irq_send_init_sipi(u32 apic_id, maddr_t trampoline)
