@@ -183,25 +183,14 @@ static bool host_allows(enum log_level level)
     return (u32)level < console_options.loglvl.limited && allowed_limited(&host_limit, "");
 }
 
-void console_vlog(enum log_level level, const char *f, __builtin_va_list ap)
-{
-    if (host_allows(level))
-        console_vprint("", f, ap);
-}
-
 void log_msg(enum log_level level, const char *f, ...)
 {
     va_list ap;
 
     va_start(ap, f);
-    console_vlog(level, f, ap);
-    va_end(ap);
-}
-
-void console_guest_vlog(enum log_level level, const char *f, __builtin_va_list ap)
-{
-    if (console_guest_allows(level))
+    if (host_allows(level))
         console_vprint("", f, ap);
+    va_end(ap);
 }
 
 void console_guest_log(enum log_level level, const char *f, ...)
@@ -209,7 +198,8 @@ void console_guest_log(enum log_level level, const char *f, ...)
     va_list ap;
 
     va_start(ap, f);
-    console_guest_vlog(level, f, ap);
+    if (console_guest_allows(level))
+        console_vprint("", f, ap);
     va_end(ap);
 }
 

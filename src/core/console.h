@@ -43,15 +43,13 @@ const struct cmdline_com *console_com(void);
 void console_init_irq(void);
 void console_input_to_dom0(void);
 
-void console_vlog(enum log_level level, const char *f, __builtin_va_list ap);
 /*
  * A line about what a guest did: obeys guest_loglvl= and its rate limit, and is close to free when
  * it is not printed.
  */
 void console_guest_log(enum log_level level, const char *f, ...) PRINTF_LIKE(2, 3);
-void console_guest_vlog(enum log_level level, const char *f, __builtin_va_list ap);
 /*
- * The two halves of console_guest_vlog for callers that add a prefix: whether a line may be printed
+ * The two halves of console_guest_log for callers that add a prefix: whether a line may be printed
  * now (counts it), and printing it after `prefix`.
  */
 bool console_guest_allows(enum log_level level);
@@ -74,8 +72,6 @@ void console_force(void);
 
 /* Registers of a frame; guest: of the current vCPU, and names are left out. */
 void console_dump_regs(const struct cpu_regs *r, bool guest);
-/* Plausible return addresses on this CPU's stack from sp up, with names. */
-void console_dump_stack(u64 sp);
 /* Registers of what each CPU was doing, taken by NMI. Not from NMI context. */
 void console_dump_cpus(void);
 /* Writes name+0xoff/0xsize of a hypervisor address, or "?", to buf. */

@@ -94,7 +94,8 @@ static bool follows_call(u64 ra, const struct symbol *s)
     return false;
 }
 
-void console_dump_stack(u64 sp)
+/* Plausible return addresses on this CPU's stack from sp up, with names. */
+static void dump_stack(u64 sp)
 {
     u64 top = (sp | (STACK_SIZE - 1)) + 1 - sizeof(struct cpu_info), page_end;
     struct symbol s;
@@ -139,6 +140,8 @@ static void panic_enter(void)
     }
     console_force();
     smp_stop_others();
+    log_msg(LOG_ERR, RULE);
+    log_msg(LOG_ERR, "Panic on CPU %u:", cpu_id());
 }
 
 /* Five seconds by the TSC: the clock may not be up yet, then 2 GHz is assumed. */
@@ -163,25 +166,18 @@ static NORETURN void panic_end(void)
     domain_machine_restart();
 }
 
-static void panic_banner(void)
-{
-    log_msg(LOG_ERR, RULE);
-    log_msg(LOG_ERR, "Panic on CPU %u:", cpu_id());
-}
-
 void console_panic(const char *f, ...)
 {
     va_list ap;
     u64 sp;
 
     panic_enter();
-    panic_banner();
     va_start(ap, f);
     console_vprint("", f, ap);
     va_end(ap);
     log_msg(LOG_ERR, RULE);
     __asm__("mov %%rsp, %0" : "=r"(sp));
-    console_dump_stack(sp);
+    dump_stack(sp);
     panic_end();
 }
 
@@ -190,11 +186,10 @@ void bug_at(const char *file, int line, const char *what)
     u64 sp;
 
     panic_enter();
-    panic_banner();
     log_msg(LOG_ERR, "BUG at %s:%d: %s", file, line, what);
     log_msg(LOG_ERR, RULE);
     __asm__("mov %%rsp, %0" : "=r"(sp));
-    console_dump_stack(sp);
+    dump_stack(sp);
     if (cpu_info()->vcpu && !cpu_info()->vcpu->is_idle) {
         log_msg(LOG_ERR, "Registers of the guest at its last entry:");
         console_dump_regs(&cpu_info()->guest, true);
@@ -205,14 +200,13 @@ void bug_at(const char *file, int line, const char *what)
 void upcall_fatal_trap(struct cpu_regs *regs)
 {
     panic_enter();
-    panic_banner();
     log_msg(LOG_ERR, "FATAL TRAP: vector %u (%s), error code %04x", regs->vector,
             trap_name(regs->vector), regs->error_code);
     if (regs->vector == TRAP_PF)
         log_msg(LOG_ERR, "Faulting linear address: %016lx", insn_read_cr2());
     log_msg(LOG_ERR, RULE);
     console_dump_regs(regs, false);
-    console_dump_stack(regs->rsp & ~7ul);
+    dump_stack(regs->rsp & ~7ul);
     panic_end();
 }
 
@@ -226,7 +220,7 @@ bool upcall_nmi(struct cpu_regs *regs)
     if (atomic_load(&dump_wanted) >> cpu & 1) {
         console_dump_regs(regs, guest);
         if (!guest)
-            console_dump_stack(regs->rsp & ~7ul);
+            dump_stack(regs->rsp & ~7ul);
         atomic_fetch_and(&dump_wanted, ~(1ul << cpu));
         return true;
     }

@@ -86,7 +86,7 @@ static void sched_slice_fire(void *arg)
     cpu_kick_work(cpu_id(), WORK_RESCHED);
 }
 
-static void sched_init_this(void)
+void sched_init_cpu(void)
 {
     u32 cpu = cpu_id();
     struct sched_cpu *c = &sched_cpus[cpu];
@@ -118,26 +118,16 @@ void sched_init(void)
     sched_idle_domain.vcpu = sched_idle_vcpus;
     lock_init(&sched_idle_domain.lock, RANK_DOMAIN);
     domain_idle = &sched_idle_domain;
-    sched_init_this();
-}
-
-void sched_init_secondary(void)
-{
-    sched_init_this();
-}
-
-void sched_start(void)
-{
-    cpu_kick_work(cpu_id(), WORK_RESCHED);
-    upcall_exit_work(); /* returns when a guest is current */
-    entry_start_guest();
+    sched_init_cpu();
 }
 
 void upcall_secondary_start(void)
 {
     timer_init_cpu();
-    sched_init_secondary();
-    sched_start();
+    sched_init_cpu();
+    cpu_kick_work(cpu_id(), WORK_RESCHED);
+    upcall_exit_work(); /* returns when a guest is current */
+    entry_start_guest();
 }
 
 /* Waking and sleeping. */
@@ -455,7 +445,8 @@ static void sched_account_idle(struct sched_cpu *c, bool idle, u64 now)
     }
 }
 
-void sched_run(void)
+/* Chooses and switches: cpu_info()->guest becomes the next vCPU's registers. */
+static void sched_run(void)
 {
     struct sched_cpu *c = sched_this();
     struct vcpu *prev = vcpu_current(), *next;

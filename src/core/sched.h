@@ -12,7 +12,7 @@
 /* Boot: the idle domain and this CPU's idle vCPU becomes current. */
 void sched_init(void);
 /* A further CPU: its idle vCPU becomes current. */
-void sched_init_secondary(void);
+void sched_init_cpu(void);
 
 int sched_vcpu_init(struct vcpu *v) MUST_CHECK; /* the domain's weight, affinity all */
 void sched_vcpu_fini(struct vcpu *v);
@@ -23,18 +23,6 @@ void sched_wake(struct vcpu *v);
 void sched_sleep(struct vcpu *v);
 /* The current vCPU lets the next in line go first; takes effect on the way out. */
 void sched_yield(void);
-
-/*
- * Chooses and switches: called from upcall_exit_work when WORK_RESCHED is set. The registers in
- * cpu_info()->guest are replaced by the next vCPU's.
- */
-void sched_run(void);
-
-/*
- * Boot CPU, at the end of start-up: leaves the calling code for good and runs vCPUs (the same as
- * upcall_secondary_start on further CPUs).
- */
-NORETURN void sched_start(void);
 
 /*
  * v is not running (vcpu_pause_wait): its FPU and segment state, which an idle CPU may still hold,

@@ -56,11 +56,6 @@ static struct pool *pool_get(u32 id)
     return id < SCHED_POOLS && pools[id].used ? &pools[id] : NULL;
 }
 
-static struct sched_vcpu *next_of(const struct sched_domain *sd, const struct sched_vcpu *s)
-{
-    return s ? s->sibling : sd->vcpus;
-}
-
 /* What s may use while its pool has `cpus`. */
 static u64 allowed(const struct sched_vcpu *s, u64 cpus)
 {
@@ -70,11 +65,6 @@ static u64 allowed(const struct sched_vcpu *s, u64 cpus)
 }
 
 /* Reservations. */
-
-static u64 share_period(const struct sched_reserve *r)
-{
-    return r->budget_us ? (u64)r->period_us * 1000 : 0;
-}
 
 static u32 share_of(const struct sched_vcpu *s)
 {
@@ -212,7 +202,7 @@ int sched_reserve(struct domain *d, const struct sched_reserve *r, struct reason
         if (one.set) {
             s->period_us = one.period_us;
             s->budget_us = one.budget_us;
-            s->extra = one.extra || !share_period(&one);
+            s->extra = one.extra || !one.budget_us;
         }
         plan_apply(s, allowed(s, pools[sd->pool].cpus));
     }
@@ -342,7 +332,6 @@ int sched_domain_init(struct domain *d, u32 pool)
     if (!sd)
         return -ENOMEM;
     credit_group_init(&sd->group);
-    sd->domain = d;
     sd->weight = CREDIT_WEIGHT_DEFAULT;
     lock_acquire(&pool_lock);
     p = pool_get(pool);
@@ -429,15 +418,15 @@ int sched_vcpu_init(struct vcpu *v)
 
 void sched_vcpu_fini(struct vcpu *v)
 {
-    struct sched_vcpu *s = v->sched, *i = NULL, *prev = NULL;
+    struct sched_vcpu *s = v->sched, **p;
 
     if (!s)
         return;
     sched_sync_vcpu_state(v);
     lock_acquire(&pool_lock);
-    while ((i = next_of(v->domain->sched, i)) != s)
-        prev = i;
-    *(prev ? &prev->sibling : &v->domain->sched->vcpus) = s->sibling;
+    for (p = &v->domain->sched->vcpus; *p != s; p = &(*p)->sibling)
+        ;
+    *p = s->sibling;
     promised[s->unit.home] -= share_of(s);
     lock_release(&pool_lock);
     domain_zfree(v->domain, s, sizeof(*s));

@@ -24,7 +24,6 @@
 /* What the scheduler keeps per domain. */
 struct sched_domain {
     struct credit_group group;
-    struct domain *domain;
     struct sched_domain *next; /* all of them */
     struct sched_vcpu *vcpus;  /* by `sibling` */
     u32 pool;

@@ -184,7 +184,6 @@ static ALWAYS_INLINE bool hvm_intr_look(const struct vcpu *v, const struct hvm_v
 void hvm_intr_halt(struct vcpu *v, bool interrupts_on);
 /* Delivers an exception to the current vCPU. */
 void hvm_intr_fault(struct vcpu *v, u32 vector, u64 error);
-void hvm_intr_page_fault(struct vcpu *v, u64 addr, u32 pfec);
 /* Register access of the current vCPU; reg: enum vlapic_reg. False: #GP (x2APIC). */
 bool hvm_apic_read(struct vcpu *v, u32 reg, u64 *val) MUST_CHECK;
 bool hvm_apic_write(struct vcpu *v, u32 reg, u64 val) MUST_CHECK;

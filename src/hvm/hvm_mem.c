@@ -130,15 +130,11 @@ u32 hvm_decode(struct vcpu *v, struct x86_insn *in)
     rc = x86_decode(in, code, sizeof(code) - left, code_size(&s));
     if (rc == 0)
         return in->len;
-    if (rc == -EAGAIN && pfec != ~0u)
-        hvm_intr_page_fault(v, fault, pfec);
-    else
+    if (rc == -EAGAIN && pfec != ~0u) {
+        hvm_vendor->set_cr2(v, fault);
+        hvm_intr_fault(v, TRAP_PF, pfec);
+    } else {
         hvm_intr_fault(v, TRAP_UD, HVM_NO_ERROR);
+    }
     return 0;
-}
-
-void hvm_intr_page_fault(struct vcpu *v, u64 addr, u32 pfec)
-{
-    hvm_vendor->set_cr2(v, addr);
-    hvm_intr_fault(v, TRAP_PF, pfec);
 }

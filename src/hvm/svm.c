@@ -181,7 +181,7 @@ u64 svm_prepare(struct cpu_regs *regs)
     return h->svm->vmcb_maddr;
 }
 
-void svm_watch_dr(struct vmcb *c, bool watch)
+static void watch_dr(struct vmcb *c, bool watch)
 {
     c->dr_read = c->dr_write = watch ? 0xffff : 0;
 }
@@ -189,14 +189,14 @@ void svm_watch_dr(struct vmcb *c, bool watch)
 void svm_load_dr(struct vcpu *v)
 {
     hvm_load_dr(v->hvm);
-    svm_watch_dr(svm_vmcb(v), false);
+    watch_dr(svm_vmcb(v), false);
 }
 
 static void store_dr(struct vcpu *v)
 {
     hvm_store_dr(v->hvm);
     /* With a breakpoint enabled they must be there without being asked for. */
-    svm_watch_dr(svm_vmcb(v), true);
+    watch_dr(svm_vmcb(v), true);
 }
 
 static int svm_vcpu_init(struct vcpu *v)
@@ -216,7 +216,7 @@ static int svm_vcpu_init(struct vcpu *v)
     s->vmcb = c = port_map(m);
     s->asid_cpu = ~0u;
     c->cr_write = 1u << 4 | 1u << 8;
-    svm_watch_dr(c, true);
+    watch_dr(c, true);
     /* #DB and #AC: a guest can make the processor deliver them to itself for ever. */
     c->exceptions = 1u << TRAP_DB | 1u << TRAP_AC | 1u << TRAP_MC;
     c->intercept1 = SVM_I1_INTR | SVM_I1_NMI | SVM_I1_SMI | SVM_I1_INIT | SVM_I1_RDPMC |

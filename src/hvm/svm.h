@@ -170,6 +170,5 @@ void svm_queue_event(struct vcpu *v, u32 type, u32 vector, u64 error);
 /* Debug registers 0 to 3 are loaded, or kept and watched. */
 void svm_load_dr(struct vcpu *v);
 void svm_step(struct vcpu *v, u32 len, u64 rsp);
-void svm_watch_dr(struct vmcb *c, bool watch);
 
 #endif

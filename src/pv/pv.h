@@ -108,8 +108,6 @@ void pv_set_syscall(struct pv_vcpu *pv, u64 address, bool mask_events);
 void pv_inject(struct cpu_regs *regs, u32 vector, u32 error_code);
 /* #PF with its address (written to vcpu_info.arch.cr2). */
 void pv_inject_pf(struct cpu_regs *regs, u64 addr, u32 error_code);
-/* Guest user <-> guest kernel: CR3, GS. */
-void pv_toggle_mode(struct vcpu *v);
 
 /* pv_privop.c: #GP in a guest. True = emulated (regs advanced); false = deliver the #GP. */
 bool pv_emulate_privop(struct cpu_regs *regs);

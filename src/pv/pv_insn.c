@@ -24,7 +24,8 @@ void pv_insn_trap(struct cpu_regs *regs)
 
 #define DESC_L (1ul << 53) /* 64-bit code */
 
-unsigned int pv_insn_mode(const struct cpu_regs *regs)
+/* 64 or 32: what the code segment of regs says; guest kernels are always 64-bit. */
+static unsigned int code_mode(const struct cpu_regs *regs)
 {
     const struct vcpu *v = vcpu_current();
     const struct pv_vcpu *pv = v->pv;
@@ -42,7 +43,7 @@ unsigned int pv_insn_mode(const struct cpu_regs *regs)
 
 bool pv_insn_fetch(const struct cpu_regs *regs, struct x86_insn *in)
 {
-    unsigned int mode = pv_insn_mode(regs);
+    unsigned int mode = code_mode(regs);
     u64 rip = mode == 64 ? regs->rip : (u32)regs->rip;
     u64 in_page = PAGE_SIZE - (rip & ~PAGE_MASK);
     size_t n = in_page < X86_INSN_MAX ? in_page : X86_INSN_MAX;

@@ -9,9 +9,6 @@
 #include "arch/regs.h"
 #include "pure/x86_decode.h"
 
-/* 64 or 32: what the code segment of regs says; guest kernels are always 64-bit. */
-unsigned int pv_insn_mode(const struct cpu_regs *regs);
-
 /*
  * Fetches and decodes the instruction at regs->rip from the current tables; a fetch that runs into
  * an unmapped page is fine when the instruction ends before it. False: no such instruction or a

@@ -155,7 +155,8 @@ static bool pci_data(const struct domain *d, u16 port, u32 size)
     return d->privileged && port >= PORT_PCI_DATA && port + size <= PORT_PCI_DATA + 4;
 }
 
-u32 pv_port_read(struct vcpu *v, u16 port, u32 size)
+/* One access of size 1, 2 or 4 by v's domain; no rights of the vCPU are checked. */
+static u32 port_read(struct vcpu *v, u16 port, u32 size)
 {
     struct domain *d = v->domain;
     u32 val = 0, i;
@@ -171,7 +172,7 @@ u32 pv_port_read(struct vcpu *v, u16 port, u32 size)
     return val;
 }
 
-void pv_port_write(struct vcpu *v, u16 port, u32 size, u32 val)
+static void port_write(struct vcpu *v, u16 port, u32 size, u32 val)
 {
     struct domain *d = v->domain;
     u32 i;
@@ -248,7 +249,7 @@ static bool string_in(struct cpu_regs *regs, const struct string_io *s)
         return false;
     }
     for (i = 0; i < s->count; i++) {
-        val = pv_port_read(v, s->port, s->size);
+        val = port_read(v, s->port, s->size);
         memcpy(buf + i * s->size, &val, s->size);
     }
     if (!guestmem_copy_out((void *)s->addr, buf, n)) {
@@ -271,7 +272,7 @@ static bool string_out(struct cpu_regs *regs, const struct string_io *s)
     for (i = 0; i < s->count; i++) {
         val = 0;
         memcpy(&val, buf + i * s->size, s->size);
-        pv_port_write(v, s->port, s->size, val);
+        port_write(v, s->port, s->size, val);
     }
     return true;
 }
@@ -340,10 +341,10 @@ bool pv_port_emulate(struct cpu_regs *regs, const struct x86_insn *in)
     if (in->opcode < 0x70) {
         done = emulate_string(regs, in, &fault);
     } else if (in->opcode & 2) {
-        pv_port_write(v, port, size,
-                      (u32)(size == 4 ? regs->rax : regs->rax & ((1u << (8 * size)) - 1)));
+        port_write(v, port, size,
+                   (u32)(size == 4 ? regs->rax : regs->rax & ((1u << (8 * size)) - 1)));
     } else {
-        u32 val = pv_port_read(v, port, size);
+        u32 val = port_read(v, port, size);
 
         if (size == 4)
             regs->rax = val;

@@ -10,7 +10,6 @@
 #include "pure/x86_decode.h"
 
 struct domain;
-struct vcpu;
 
 /*
  * dom0's ports: all but those of the hypervisor's own devices and the emulated ones. Boot, after
@@ -19,15 +18,9 @@ struct vcpu;
 void pv_port_dom0_caps(struct domain *d);
 
 /*
- * One access of size 1, 2 or 4 by the current vCPU's domain; no rights of the vCPU are checked.
- * Takes RANK_IRQ or RANK_PCI for emulated devices.
- */
-u32 pv_port_read(struct vcpu *v, u16 port, u32 size);
-void pv_port_write(struct vcpu *v, u16 port, u32 size, u32 val);
-
-/*
  * Emulates in, out, ins, outs at regs as decoded. True: done, or partly done with RIP left on the
- * instruction (rep). False: the virtual IOPL and the I/O bitmap forbid it, deliver #GP.
+ * instruction (rep). False: the virtual IOPL and the I/O bitmap forbid it, deliver #GP. Takes
+ * RANK_IRQ or RANK_PCI for emulated devices.
  */
 bool pv_port_emulate(struct cpu_regs *regs, const struct x86_insn *in) MUST_CHECK;
 

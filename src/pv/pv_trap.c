@@ -26,7 +26,8 @@ static bool has_error_code(u32 vector)
     return vector < 32 && ((0x00227d00u >> vector) & 1);
 }
 
-void pv_toggle_mode(struct vcpu *v)
+/* Guest user <-> guest kernel: CR3, GS. */
+static void toggle_mode(struct vcpu *v)
 {
     struct pv_vcpu *pv = v->pv;
 
@@ -97,7 +98,7 @@ static ALWAYS_INLINE void bounce_create(struct cpu_regs *regs, const struct boun
         cs &= ~3ul;
     } else {
         sp = pv->kernel_sp;
-        pv_toggle_mode(vcpu_current());
+        toggle_mode(vcpu_current());
     }
     sp = (sp & ~15ul) - size;
     if (unlikely(pv_range_is_hv(sp, size) ||
@@ -250,7 +251,7 @@ void pv_iret_slow(struct cpu_regs *regs)
                          (unsigned long)c.cs, (unsigned long)c.rip);
             return;
         }
-        pv_toggle_mode(v);
+        toggle_mode(v);
     }
     regs->rip = c.rip;
     regs->cs = (c.cs | 3) & 0xffff;

@@ -486,7 +486,7 @@ void machine_boot(void)
         if (i == 0)
             sched_init();
         else
-            sched_init_secondary();
+            sched_init_cpu();
     }
     playing = 0;
     if (hvmguest_on)
