@@ -113,11 +113,8 @@ struct hvm_vendor {
     bool (*queue_nmi)(struct vcpu *v);
     void (*set_tpr)(struct vcpu *v, u8 tpr);
     void (*set_cr2)(struct vcpu *v, u64 val);
-    u64 (*get_efer)(const struct vcpu *v);
     void (*set_efer)(struct vcpu *v, u64 val); /* checked */
-    u64 (*get_pat)(const struct vcpu *v);
     void (*set_pat)(struct vcpu *v, u64 val);
-    u64 (*get_rsp)(const struct vcpu *v);
     /* The instruction of len bytes has been carried out; rsp is its result or the old one. */
     void (*step)(struct vcpu *v, u32 len, u64 rsp);
 };
@@ -201,9 +198,12 @@ bool hvm_mem_phys(struct domain *d, u64 gpa, void *buf, size_t n, bool write) MU
 
 /* hvm_mmio.c: an access to a guest-physical address that is no RAM. True: done, or faulted. */
 bool hvm_mmio(struct vcpu *v, u64 gpa, struct cpu_regs *regs);
-/* The instruction at the guest's rip; its length, or 0 (the guest is to try again, or faults). */
+/*
+ * The instruction at the guest's rip; its length, or 0 (the guest is to try again, or faults). rsp:
+ * what the guest's is, NULL: not wanted.
+ */
 struct x86_insn;
-u32 hvm_decode(struct vcpu *v, struct x86_insn *in);
+u32 hvm_decode(struct vcpu *v, struct x86_insn *in, u64 *rsp);
 
 /* hvm_msr.c: false = #GP. */
 bool hvm_msr_read(struct vcpu *v, u32 msr, u64 *val) MUST_CHECK;

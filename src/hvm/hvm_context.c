@@ -247,9 +247,9 @@ static NOINLINE bool put_mtrr(struct stream *st, struct vcpu *v)
 {
     const struct hvm_mtrr *m = &v->hvm->mtrr;
     struct hvm_hw_mtrr r = {.msr_mtrr_def_type = m->def_type,
-                            .msr_mtrr_cap = 1ul << 10 | 1ul << 8 | HVM_MTRR_VAR,
-                            .msr_pat_cr = hvm_vendor->get_pat(v)};
+                            .msr_mtrr_cap = 1ul << 10 | 1ul << 8 | HVM_MTRR_VAR};
 
+    (void)!hvm_msr_read(v, MSR_PAT, &r.msr_pat_cr); /* there always is one */
     memcpy(r.msr_mtrr_var, m->var, sizeof(m->var));
     memcpy(r.msr_mtrr_fixed, m->fixed, sizeof(m->fixed));
     return put(st, HVM_SAVE_CODE(MTRR), (u16)v->id, &r, sizeof(r));
@@ -301,7 +301,7 @@ static NOINLINE int set_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
     state_reset(&s, 0);
     segs_copy(c, &s, false);
     state_copy(c, &s, false);
-    s.pat = hvm_vendor->get_pat(v);
+    (void)!hvm_msr_read(v, MSR_PAT, &s.pat);
     s.event = hvm_event_again(s.event);
     why = hvm_context_check(v, &s);
     if (why != NULL)

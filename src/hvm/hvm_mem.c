@@ -112,7 +112,7 @@ static unsigned int code_size(const struct hvm_state *s)
     return s->seg[HVM_CS].attr & HVM_ATTR_D ? 32 : 16;
 }
 
-u32 hvm_decode(struct vcpu *v, struct x86_insn *in)
+u32 hvm_decode(struct vcpu *v, struct x86_insn *in, u64 *rsp)
 {
     struct gwalk_mode mode;
     struct hvm_state s;
@@ -128,6 +128,8 @@ u32 hvm_decode(struct vcpu *v, struct x86_insn *in)
     left = hvm_mem_copy(v, s.seg[HVM_CS].base + s.rip, code, sizeof(code), HVM_FETCH, user, &fault,
                         &pfec);
     rc = x86_decode(in, code, sizeof(code) - left, code_size(&s));
+    if (rc == 0 && rsp != NULL)
+        *rsp = s.rsp;
     if (rc == 0)
         return in->len;
     if (rc == -EAGAIN && pfec != ~0u) {

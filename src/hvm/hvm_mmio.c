@@ -45,9 +45,8 @@ bool hvm_mmio(struct vcpu *v, u64 gpa, struct cpu_regs *regs)
     struct x86_emul_port port = {device_read, device_write, &a};
     struct x86_insn in;
 
-    if (hvm_decode(v, &in) == 0)
+    if (hvm_decode(v, &in, &regs->rsp) == 0)
         return true;
-    regs->rsp = hvm_vendor->get_rsp(v);
     if (!x86_emul_move(&in, (u64 *)(void *)regs, regs_slot, &port))
         return false;
     hvm_vendor->step(v, in.len, regs->rsp);

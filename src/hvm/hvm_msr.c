@@ -109,6 +109,7 @@ static bool mtrr_get(struct vcpu *v, u32 msr, u64 *val)
 static bool read_known(struct vcpu *v, u32 msr, u64 *val)
 {
     struct hvm_vcpu *h = v->hvm;
+    struct hvm_state s;
 
     *val = 0;
     switch (msr) {
@@ -123,10 +124,9 @@ static bool read_known(struct vcpu *v, u32 msr, u64 *val)
     case MSR_X2APIC_FIRST ... MSR_X2APIC_LAST:
         return h->apic.mode == VLAPIC_MODE_X2APIC && hvm_apic_read(v, msr - MSR_X2APIC_FIRST, val);
     case MSR_EFER:
-        *val = hvm_vendor->get_efer(v);
-        return true;
     case MSR_PAT:
-        *val = hvm_vendor->get_pat(v);
+        hvm_vendor->get_state(v, &s);
+        *val = msr == MSR_PAT ? s.pat : s.efer;
         return true;
     case MSR_MISC_ENABLE:
         if (!cpu_features.intel)
@@ -165,15 +165,13 @@ bool hvm_msr_read(struct vcpu *v, u32 msr, u64 *val)
 /* LMA follows LME and paging by the processor; NX and SCE are the guest's. */
 static bool write_efer(struct vcpu *v, u64 val)
 {
-    u64 old = hvm_vendor->get_efer(v);
     u64 allowed = EFER_SCE | EFER_LME | EFER_LMA | (cpu_features.nx ? EFER_NX : 0);
-    struct gwalk_mode m;
-    bool user;
+    struct hvm_state s;
 
-    hvm_vendor->get_paging(v, &m, &user);
-    if (val & ~allowed || (m.cr0 & CR0_PG && (val ^ old) & EFER_LME))
+    hvm_vendor->get_state(v, &s);
+    if (val & ~allowed || (s.cr0 & CR0_PG && (val ^ s.efer) & EFER_LME))
         return false;
-    hvm_vendor->set_efer(v, (val & ~EFER_LMA) | (old & EFER_LMA));
+    hvm_vendor->set_efer(v, (val & ~EFER_LMA) | (s.efer & EFER_LMA));
     return true;
 }
 

@@ -371,31 +371,16 @@ static void svm_set_tpr(struct vcpu *v, u8 tpr)
     c->vintr = (c->vintr & ~SVM_VINTR_TPR) | tpr >> 4;
 }
 
-static u64 svm_get_efer(const struct vcpu *v)
-{
-    return svm_vmcb(v)->efer & ~EFER_SVME;
-}
-
 static void svm_set_efer(struct vcpu *v, u64 val)
 {
     svm_vmcb(v)->efer = val | EFER_SVME;
     v->hvm->epoch--; /* NX changes what the TLB holds */
 }
 
-static u64 svm_get_pat(const struct vcpu *v)
-{
-    return svm_vmcb(v)->pat;
-}
-
 static void svm_set_pat(struct vcpu *v, u64 val)
 {
     svm_vmcb(v)->pat = val;
     v->hvm->epoch--;
-}
-
-static u64 svm_get_rsp(const struct vcpu *v)
-{
-    return svm_vmcb(v)->rsp;
 }
 
 const struct hvm_vendor svm_vendor = {
@@ -414,10 +399,7 @@ const struct hvm_vendor svm_vendor = {
     .queue_nmi = svm_queue_nmi,
     .set_tpr = svm_set_tpr,
     .set_cr2 = svm_set_cr2,
-    .get_efer = svm_get_efer,
     .set_efer = svm_set_efer,
-    .get_pat = svm_get_pat,
     .set_pat = svm_set_pat,
-    .get_rsp = svm_get_rsp,
     .step = svm_step,
 };

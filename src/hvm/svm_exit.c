@@ -55,7 +55,7 @@ static u32 insn_length(struct vcpu *v, const struct vmcb *c, u32 n, u32 bytes)
     if (likely(hvm_mem_copy(v, va, &have, n, HVM_FETCH, c->cpl == 3, &fault, &pfec) == 0 &&
                have == bytes))
         return n;
-    return hvm_decode(v, &in);
+    return hvm_decode(v, &in, NULL);
 }
 
 static void skip(struct vcpu *v, struct vmcb *c, u32 n, u32 bytes)
@@ -174,7 +174,7 @@ static void exit_xsetbv(struct vcpu *v, struct vmcb *c, struct cpu_regs *regs)
 static u32 cr_operand(struct vcpu *v, const struct vmcb *c, struct cpu_regs *regs, u64 *val)
 {
     struct x86_insn in;
-    u32 len = hvm_decode(v, &in);
+    u32 len = hvm_decode(v, &in, NULL);
 
     if (len == 0)
         return 0;

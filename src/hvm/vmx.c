@@ -649,32 +649,10 @@ static void vmx_set_cr2(struct vcpu *v, u64 val)
     v->hvm->vmx->cr2 = val;
 }
 
-/* The short reads and writes below are of the current vCPU, or while the tools build one. */
-static u64 vmx_get_field(const struct vcpu *v, u32 field)
-{
-    u64 val = 0;
-
-    if (look_begin(v)) {
-        val = vmx_read(field);
-        look_end(v);
-    }
-    return val;
-}
-
-static u64 vmx_get_efer(const struct vcpu *v)
-{
-    return vmx_get_field(v, VMCS_GUEST_EFER);
-}
-
 static void vmx_set_efer(struct vcpu *v, u64 val)
 {
     vmx_put_efer(val);
     v->hvm->epoch--; /* NX changes what the TLB holds */
-}
-
-static u64 vmx_get_pat(const struct vcpu *v)
-{
-    return vmx_get_field(v, VMCS_GUEST_PAT);
 }
 
 static void vmx_set_pat(struct vcpu *v, u64 val)
@@ -684,11 +662,6 @@ static void vmx_set_pat(struct vcpu *v, u64 val)
     vmx_write(VMCS_GUEST_PAT, val);
     look_end(v);
     v->hvm->epoch--;
-}
-
-static u64 vmx_get_rsp(const struct vcpu *v)
-{
-    return vmx_get_field(v, VMCS_GUEST_RSP);
 }
 
 const struct hvm_vendor vmx_vendor = {
@@ -707,10 +680,7 @@ const struct hvm_vendor vmx_vendor = {
     .queue_nmi = vmx_queue_nmi,
     .set_tpr = vmx_set_tpr,
     .set_cr2 = vmx_set_cr2,
-    .get_efer = vmx_get_efer,
     .set_efer = vmx_set_efer,
-    .get_pat = vmx_get_pat,
     .set_pat = vmx_set_pat,
-    .get_rsp = vmx_get_rsp,
     .step = vmx_step,
 };
