@@ -12,13 +12,12 @@
 #include "core/machine.h"
 #include "core/vtime.h"
 
-#define NS_PER_SEC 1000000000u
-#define ACPI_S5    5
+#define ACPI_S5 5
 
 /* Four thousand million nanoseconds are a bit more than four seconds. */
 static long settime(u64 sec, u32 nsec, u64 at_ns)
 {
-    vtime_set_wallclock(sec + nsec / NS_PER_SEC, nsec % NS_PER_SEC, at_ns);
+    vtime_set_wallclock(sec + nsec / NS_PER_SEC, (u32)(nsec % NS_PER_SEC), at_ns);
     return 0;
 }
 

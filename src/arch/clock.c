@@ -21,7 +21,6 @@
 #include "base/lib.h"
 #include "pure/port.h"
 
-#define NS_PER_SEC    1000000000ul
 #define MEASURE_MS    2
 #define MEASURE_RUNS  3
 #define MEASURE_READS 12

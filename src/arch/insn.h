@@ -10,8 +10,11 @@
 
 #define MSR_TSC            0x10
 #define MSR_APIC_BASE      0x1b
+#define MSR_UCODE_REV      0x8b
 #define MSR_MCG_CAP        0x179
+#define MSR_MCG_STATUS     0x17a
 #define MSR_MISC_ENABLE    0x1a0
+#define MSR_DEBUGCTL       0x1d9
 #define MSR_PAT            0x277
 #define MSR_TSC_DEADLINE   0x6e0
 #define MSR_X2APIC_FIRST   0x800
@@ -27,6 +30,11 @@
 #define MSR_SYSENTER_CS    0x174
 #define MSR_SYSENTER_ESP   0x175
 #define MSR_SYSENTER_EIP   0x176
+#define MSR_AMD_SYSCFG     0xc0010010
+#define MSR_AMD_HWCR       0xc0010015
+#define MSR_AMD_DE_CFG     0xc0011029
+
+#define DE_CFG_LFENCE (1ul << 1) /* LFENCE serialises */
 
 #define EFER_SCE  (1ul << 0)
 #define EFER_LME  (1ul << 8)
@@ -41,6 +49,8 @@
 #define CR0_NE (1ul << 5)
 #define CR0_WP (1ul << 16)
 #define CR0_AM (1ul << 18)
+#define CR0_NW (1ul << 29)
+#define CR0_CD (1ul << 30)
 #define CR0_PG (1ul << 31)
 
 #define CR4_TSD        (1ul << 2)

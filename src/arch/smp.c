@@ -347,7 +347,7 @@ void smp_stop_check(void)
 
 void smp_stop_others(void)
 {
-    u64 others = others_of((struct cpu_mask){~(u64)0}, cpu_id()), start, limit;
+    u64 others = others_of(CPU_MASK_ALL, cpu_id()), start, limit;
     u32 none = 0, cpu;
 
     if (!atomic_cmpxchg(&stopper, &none, cpu_id() + 1)) {

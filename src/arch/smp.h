@@ -13,6 +13,7 @@
 struct cpu_mask {
     u64 bits; /* MAX_CPUS is 64 */
 };
+#define CPU_MASK_ALL ((struct cpu_mask){~(u64)0}) /* below: of those that are up */
 
 /*
  * Starts every enabled CPU of the MADT until `limit` (this one included) are up; logs each that

@@ -50,28 +50,31 @@ typedef int64_t s64;
 #define KiB        ((u64)1 << 10)
 #define MiB        ((u64)1 << 20)
 #define GiB        ((u64)1 << 30)
+#define NS_PER_SEC 1000000000ul
 
-/* Frame numbers: machine, guest-physical (as the ABI sees a domain's frames), pseudo-physical. */
+/* Frame numbers: machine, guest-physical (as the ABI sees a domain's frames). */
 typedef struct {
     u64 v;
 } mfn_t;
 typedef struct {
     u64 v;
 } gfn_t;
-typedef struct {
-    u64 v;
-} pfn_t;
 typedef u64 maddr_t; /* machine byte address */
 typedef u16 domid_t; /* a domain id; the ABI header's typedef is the same type */
 
 #define MFN(x)      ((mfn_t){(u64)(x)})
 #define GFN(x)      ((gfn_t){(u64)(x)})
-#define PFN(x)      ((pfn_t){(u64)(x)})
 #define MFN_INVALID MFN(~(u64)0)
 
 static inline bool mfn_eq(mfn_t a, mfn_t b)
 {
     return a.v == b.v;
+}
+
+/* An address of 48 bits, with the upper ones as the processor wants them. */
+static inline bool va_canonical(u64 va)
+{
+    return va == (u64)((s64)(va << 16) >> 16);
 }
 
 static inline maddr_t mfn_to_maddr(mfn_t m)

@@ -25,7 +25,6 @@
 #define PREFIX    "(XEN) "
 /* Tries for the lock on an interrupt stack: some tens of milliseconds. */
 #define TRIES_MAX 1000000u
-#define SECOND    1000000000ul
 
 /* How a CPU got the console. */
 enum entry { ENTRY_NONE, ENTRY_LOCKED, ENTRY_FORCED };
@@ -51,10 +50,10 @@ struct console_options console_options = {
     .loglvl = {3, 3},
     .guest_loglvl = {0, 2},
 };
-static struct ratelimit host_limit = RATELIMIT_INIT(10, 5 * SECOND);
+static struct ratelimit host_limit = RATELIMIT_INIT(10, 5 * NS_PER_SEC);
 /* Of dom0, whose requests the tools' users ask about, and of all other guests together. */
-static struct ratelimit dom0_limit = RATELIMIT_INIT(10, SECOND);
-static struct ratelimit guest_limit = RATELIMIT_INIT(10, SECOND);
+static struct ratelimit dom0_limit = RATELIMIT_INIT(10, NS_PER_SEC);
+static struct ratelimit guest_limit = RATELIMIT_INIT(10, NS_PER_SEC);
 
 /* On an interrupt stack (NMI, #MC, #DF, #DB) the lock's holder may be what was interrupted. */
 static bool on_interrupt_stack(void)

@@ -45,13 +45,6 @@ static void nothing(void *arg)
     (void)arg;
 }
 
-static void wait_for_users(void)
-{
-    u32 n = cpu_count();
-
-    smp_call((struct cpu_mask){n >= 64 ? ~(u64)0 : ((u64)1 << n) - 1}, nothing, NULL);
-}
-
 static int close_ports(struct domain *d)
 {
     struct domain_teardown *t = d->teardown;
@@ -72,7 +65,7 @@ static void drop_shared(struct domain *d)
         if (d->vcpu[i] != NULL)
             vcpu_info_forget(d->vcpu[i]);
     WRITE_ONCE(d->shared_info, d->teardown->dummy);
-    wait_for_users();
+    smp_call(CPU_MASK_ALL, nothing, NULL); /* who still uses the old one */
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i] != NULL)
             vcpu_info_release(d->vcpu[i]);

@@ -212,7 +212,7 @@ void upcall_fatal_trap(struct cpu_regs *regs)
 
 bool upcall_nmi(struct cpu_regs *regs)
 {
-    static struct ratelimit rl = RATELIMIT_INIT(1, 1000000000ul);
+    static struct ratelimit rl = RATELIMIT_INIT(1, NS_PER_SEC);
     u32 cpu = cpu_id(), missed;
     bool guest = (regs->cs & 3) == 3;
 

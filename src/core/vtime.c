@@ -18,7 +18,6 @@
 #include "core/page.h"
 #include "core/timer.h"
 
-#define NS_PER_SEC       1000000000ul
 #define VTIME_RENEW_NS   NS_PER_SEC
 #define VTIME_PERIOD_MIN 1000000ul
 #define VTIME_PERIOD_MAX (~(u64)0 >> 2)

@@ -10,8 +10,7 @@
 #include "core/page.h"
 #include "core/timer.h"
 
-#define WATCHDOGS  2u
-#define NS_PER_SEC 1000000000ul
+#define WATCHDOGS 2u
 
 struct domain_watchdogs {
     struct timer timer[WATCHDOGS];

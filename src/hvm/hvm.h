@@ -239,9 +239,4 @@ int hvm_context_load(struct domain *d, const u8 *from, u32 len) MUST_CHECK;
 /* hvm_domain.c */
 int hvm_param_set(struct domain *d, u32 index, u64 val) MUST_CHECK;
 
-static inline bool hvm_canonical(u64 va)
-{
-    return va == (u64)((s64)(va << 16) >> 16);
-}
-
 #endif

@@ -14,8 +14,6 @@
 #define PAT_RESET  0x0007040600070406ul
 #define DR6_RESET  0xffff0ff0ul
 #define DR7_RESET  0x400ul
-#define CR0_NW     (1ul << 29)
-#define CR0_CD     (1ul << 30)
 #define EFER_GUEST (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)
 #define SEG_CODE16 0x9b
 #define SEG_DATA16 0x93
@@ -102,10 +100,10 @@ const char *hvm_context_check(const struct vcpu *v, const struct hvm_state *s)
         return "RFLAGS";
     if (s->event & HVM_EVENT_VALID && !event_ok(s))
         return "pending event";
-    if (!hvm_canonical(s->lstar) || !hvm_canonical(s->cstar) || !hvm_canonical(s->shadow_gs) ||
-        !hvm_canonical(s->seg[HVM_FS].base) || !hvm_canonical(s->seg[HVM_GS].base) ||
-        !hvm_canonical(s->seg[HVM_TR].base) || !hvm_canonical(s->seg[HVM_LDTR].base) ||
-        !hvm_canonical(s->sysenter_esp) || !hvm_canonical(s->sysenter_eip))
+    if (!va_canonical(s->lstar) || !va_canonical(s->cstar) || !va_canonical(s->shadow_gs) ||
+        !va_canonical(s->seg[HVM_FS].base) || !va_canonical(s->seg[HVM_GS].base) ||
+        !va_canonical(s->seg[HVM_TR].base) || !va_canonical(s->seg[HVM_LDTR].base) ||
+        !va_canonical(s->sysenter_esp) || !va_canonical(s->sysenter_eip))
         return "non-canonical address";
     return NULL;
 }

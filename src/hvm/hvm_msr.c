@@ -11,10 +11,7 @@
 #include "hvm/hvm.h"
 #include "pure/cpupolicy.h"
 
-#define MSR_UCODE_REV       0x8b
 #define MSR_MTRR_CAP        0xfe
-#define MSR_MCG_STATUS      0x17a
-#define MSR_DEBUGCTL        0x1d9
 #define MSR_MTRR_VAR_FIRST  0x200
 #define MSR_MTRR_VAR_LAST   0x20f
 #define MSR_MTRR_FIX64K     0x250
@@ -24,14 +21,10 @@
 #define MSR_MTRR_FIX4K_LAST 0x26f
 #define MSR_MTRR_DEF_TYPE   0x2ff
 #define MSR_X2APIC_LAST     0x8ff
-#define MSR_AMD_SYSCFG      0xc0010010
-#define MSR_AMD_HWCR        0xc0010015
 #define MSR_AMD_INT_PENDING 0xc0010055
-#define MSR_AMD_DE_CFG      0xc0011029
 #define MSR_XEN_PAGE        0x40000000
 
-#define DE_CFG_LFENCE 2ul
-#define MTRR_CAP      (1ul << 10 | 1ul << 8 | HVM_MTRR_VAR) /* WC, fixed ranges */
+#define MTRR_CAP (1ul << 10 | 1ul << 8 | HVM_MTRR_VAR) /* WC, fixed ranges */
 
 static bool is_memory_type(u64 t)
 {

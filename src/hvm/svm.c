@@ -28,8 +28,7 @@
 #define SVM_NP   (1u << 0)
 #define SVM_NRIP (1u << 3)
 
-#define RFLAGS_ONES 2ul
-#define CR0_LOW     (~0xfffffffful)
+#define CR0_LOW (~0xfffffffful)
 
 struct svm_features svm_features;
 
@@ -129,7 +128,7 @@ bool svm_init(void)
     svm_features.nrip = r[3] & SVM_NRIP;
     svm_features.asids = r[1];
     svm_features.qemu = on_qemu();
-    smp_call((struct cpu_mask){i >= 64 ? ~(u64)0 : ((u64)1 << i) - 1}, cpu_enable, NULL);
+    smp_call(CPU_MASK_ALL, cpu_enable, NULL);
     hvm_enter = svm_enter;
     log_msg(LOG_INFO, "HVM: SVM with nested paging, %u address space ids, features %#x%s\n", r[1],
             r[3], svm_features.nrip ? "" : "; instructions are decoded here");
@@ -300,7 +299,7 @@ static void svm_set_state(struct vcpu *v, const struct hvm_state *s)
     c->cpl = s->seg[HVM_SS].attr >> 5 & 3;
     for (i = 0; i < ARRAY_SIZE(pairs); i += 2)
         memcpy((u8 *)c + pairs[i + 1], (const u8 *)s + pairs[i], 8);
-    c->rflags |= RFLAGS_ONES;
+    c->rflags |= RFLAGS_MBS;
     c->cr0 &= ~CR0_LOW;
     c->efer |= EFER_SVME;
     c->shadow = 0;

@@ -43,10 +43,7 @@
 #define INV_ONE        1ul
 #define INV_ALL        2ul
 
-#define CR4_VMXE    (1ul << 13)
-#define CR0_NW      (1ul << 29)
-#define CR0_CD      (1ul << 30)
-#define RFLAGS_ONES 2ul
+#define CR4_VMXE (1ul << 13)
 
 #define PDPTE_RESERVED 0x1e6ul
 
@@ -183,7 +180,7 @@ bool vmx_init(void)
             return false;
     }
     cpu_cr4_base_add(CR4_VMXE);
-    smp_call((struct cpu_mask){n >= 64 ? ~(u64)0 : ((u64)1 << n) - 1}, cpu_enable, NULL);
+    smp_call(CPU_MASK_ALL, cpu_enable, NULL);
     if (atomic_load(&failed) != 0) {
         log_msg(LOG_WARN, "HVM: VMX is switched off by the firmware (%u of %u CPUs)\n", failed, n);
         return false;
@@ -567,7 +564,7 @@ static void vmx_set_state(struct vcpu *v, const struct hvm_state *s)
         seg_put(i, &s->seg[i]);
     vmx_write(VMCS_GUEST_RIP, s->rip);
     vmx_write(VMCS_GUEST_RSP, s->rsp);
-    vmx_write(VMCS_GUEST_RFLAGS, s->rflags | RFLAGS_ONES);
+    vmx_write(VMCS_GUEST_RFLAGS, s->rflags | RFLAGS_MBS);
     vmx_put_cr0(s->cr0);
     vmx_put_cr4(s->cr4);
     vmx_put_efer(s->efer);

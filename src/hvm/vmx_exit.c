@@ -10,8 +10,6 @@
 #define DR6_BS 0x4000ul
 #define DR6_BD 0x2000ul
 #define DR7_GD (1ul << 13)
-#define CR0_NW (1ul << 29)
-#define CR0_CD (1ul << 30)
 
 #define EVENT_INT1 5u /* type of an exit's event */
 #define TSS16_BUSY 3u

@@ -83,7 +83,7 @@ bool gwalk_translate(const struct gwalk_mode *m, u64 va, u32 access, gwalk_read_
     }
     if (s->levels != 4)
         va = (u32)va;
-    else if (va != (u64)((s64)(va << 16) >> 16))
+    else if (!va_canonical(va))
         return false;
     table = table_base(m, s);
     for (level = s->levels;; level--) {

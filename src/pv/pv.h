@@ -80,11 +80,6 @@ static inline bool pv_range_is_hv(u64 va, u64 n)
     return va < HV_VIRT_END && va + n > HV_VIRT_START;
 }
 
-static inline bool pv_canonical(u64 va)
-{
-    return va == (u64)((s64)(va << 16) >> 16);
-}
-
 /*
  * Sets the stack of the next entry to guest kernel mode. An address whose frame would lie in the
  * hypervisor's range is stored as 0: the bounce then faults and crashes the domain, as the ABI has

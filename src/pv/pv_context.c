@@ -30,12 +30,12 @@ static bool addresses_ok(const struct vcpu_guest_context *c)
     u32 i;
 
     for (i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++)
-        if (!pv_canonical(c->trap_ctxt[i].address))
+        if (!va_canonical(c->trap_ctxt[i].address))
             return false;
-    return pv_canonical(c->user_regs.rip) && pv_canonical(c->event_callback_eip) &&
-           pv_canonical(c->failsafe_callback_eip) && pv_canonical(c->syscall_callback_eip) &&
-           pv_canonical(c->fs_base) && pv_canonical(c->gs_base_kernel) &&
-           pv_canonical(c->gs_base_user) && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY;
+    return va_canonical(c->user_regs.rip) && va_canonical(c->event_callback_eip) &&
+           va_canonical(c->failsafe_callback_eip) && va_canonical(c->syscall_callback_eip) &&
+           va_canonical(c->fs_base) && va_canonical(c->gs_base_kernel) &&
+           va_canonical(c->gs_base_user) && c->gdt_ents <= FIRST_RESERVED_GDT_ENTRY;
 }
 
 static void set_regs(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -228,7 +228,7 @@ int pv_ext_context(struct vcpu *v, struct xen_domctl_ext_vcpucontext *ctx, bool 
         return 0;
     }
     if (ctx->size < offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap) ||
-        !pv_canonical(ctx->syscall32_callback_eip) || !pv_canonical(ctx->sysenter_callback_eip))
+        !va_canonical(ctx->syscall32_callback_eip) || !va_canonical(ctx->sysenter_callback_eip))
         return -EINVAL;
     pv->syscall32 =
         (struct pv_callback){ctx->syscall32_callback_eip, ctx->syscall32_disables_events != 0};

@@ -91,7 +91,7 @@ int pv_debug_set(struct vcpu *v, u32 reg, u64 val)
         return -EINVAL;
     if (reg < 4) {
         /* Eight bytes is the longest a breakpoint watches. */
-        if (!pv_canonical(val) || pv_range_is_hv(val, 8))
+        if (!va_canonical(val) || pv_range_is_hv(val, 8))
             return -EPERM;
         pv->dr[reg] = val;
     } else if (reg == 6) {

@@ -185,7 +185,7 @@ int pv_desc_set_ldt(struct vcpu *v, u64 base, u64 entries)
     struct pv_vcpu *pv = v->pv;
     u64 offset;
 
-    if (entries > LDT_MAX_ENTRIES || base & ~PAGE_MASK || !pv_canonical(base) ||
+    if (entries > LDT_MAX_ENTRIES || base & ~PAGE_MASK || !va_canonical(base) ||
         (entries && pv_range_is_hv(base, entries * 8)))
         return -EINVAL;
     if (!pv->ldt_entries && !entries)

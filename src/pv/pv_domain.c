@@ -208,7 +208,7 @@ static u8 *walk_writable(const struct vcpu *v, u64 va)
     u64 rights = ~0ul, at;
     const u64 *l1;
 
-    if (v->pv->cr3_kernel == 0 || !pv_canonical(va))
+    if (v->pv->cr3_kernel == 0 || !va_canonical(va))
         return NULL;
     l1 = pv_mmu_find_l1(v->pv->cr3_kernel, va, &rights);
     if (l1 == NULL || (rights & (PTE_P | PTE_RW)) != (PTE_P | PTE_RW))

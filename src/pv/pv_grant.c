@@ -27,7 +27,7 @@ static u64 entry_bits(u32 flags)
 /* Under the lock: the entry that translates va, or NULL. */
 static u64 *slot_by_address(const struct vcpu *v, u64 va)
 {
-    if (!v->pv->cr3_kernel || !pv_canonical(va))
+    if (!v->pv->cr3_kernel || !va_canonical(va))
         return NULL;
     return pv_mmu_find_l1(v->pv->cr3_kernel, va, NULL);
 }

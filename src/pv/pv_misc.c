@@ -15,7 +15,7 @@
 
 static int set_trap(struct pv_vcpu *pv, const struct trap_info *t)
 {
-    if (!pv_canonical(t->address))
+    if (!va_canonical(t->address))
         return -EINVAL;
     pv->traps[t->vector] = (struct pv_trap){
         .address = t->address,
@@ -58,7 +58,7 @@ static int register_callback(struct pv_vcpu *pv, const struct callback_register 
     struct pv_callback cb = {.address = r->address,
                              .mask_events = r->flags & CALLBACKF_mask_events};
 
-    if (!pv_canonical(r->address))
+    if (!va_canonical(r->address))
         return -EINVAL;
     switch (r->type) {
     case CALLBACKTYPE_event:
@@ -192,7 +192,7 @@ long pv_set_segment_base(u64 which, u64 base, u64 a3, u64 a4, u64 a5, u64 a6)
 
     (void)a3, (void)a4, (void)a5, (void)a6;
     if ((u32)which < ARRAY_SIZE(msr)) {
-        if (!pv_canonical(base))
+        if (!va_canonical(base))
             return hypercall_refuse(-EINVAL, "set_segment_base: %u = %#lx", (u32)which,
                                     (unsigned long)base);
         insn_wrmsr(msr[(u32)which], base);
@@ -225,7 +225,7 @@ static long set_iobitmap(u64 arg)
         return -EFAULT;
     if (op.nr_ports > 65536)
         return hypercall_refuse(-EINVAL, "physdev_op: set_iobitmap of %u ports", op.nr_ports);
-    if (op.nr_ports && (!pv_canonical((u64)op.bitmap.p) ||
+    if (op.nr_ports && (!va_canonical((u64)op.bitmap.p) ||
                         pv_range_is_hv((u64)op.bitmap.p, (op.nr_ports + 7) / 8)))
         return hypercall_refuse(-EINVAL, "physdev_op: set_iobitmap at %p",
                                 (const void *)op.bitmap.p);

@@ -92,7 +92,7 @@ static int ext_flush(struct ext_call *c, const struct mmuext_op *op)
         op->cmd == MMUEXT_INVLPG_ALL) {
         va = op->arg1.linear_addr;
         /* invlpg of a hypervisor address is harmless but not the guest's. */
-        if (!pv_canonical(va) || pv_range_is_hv(va, 1))
+        if (!va_canonical(va) || pv_range_is_hv(va, 1))
             return 0;
     }
     switch (op->cmd) {
@@ -123,7 +123,6 @@ static void ext_wbinvd(void *arg)
 
 static int ext_cache(struct ext_call *c, const struct mmuext_op *op)
 {
-    struct cpu_mask all = {cpu_count() >= 64 ? ~(u64)0 : ((u64)1 << cpu_count()) - 1};
     int rc = ext_self_only(c, "cache flush");
 
     if (rc)
@@ -133,7 +132,7 @@ static int ext_cache(struct ext_call *c, const struct mmuext_op *op)
     if (op->cmd == MMUEXT_FLUSH_CACHE)
         insn_wbinvd();
     else
-        smp_call(all, ext_wbinvd, NULL);
+        smp_call(CPU_MASK_ALL, ext_wbinvd, NULL);
     return 0;
 }
 
@@ -284,7 +283,7 @@ static ALWAYS_INLINE bool ext_short(const u64 *op)
     switch ((u32)cmd) {
     case MMUEXT_INVLPG_LOCAL:
         /* invlpg of a hypervisor address is harmless but not the guest's. */
-        if (pv_canonical(va) && !pv_range_is_hv(va, 1))
+        if (va_canonical(va) && !pv_range_is_hv(va, 1))
             insn_invlpg(va);
         return true;
     case MMUEXT_TLB_FLUSH_LOCAL:

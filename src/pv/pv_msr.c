@@ -15,17 +15,11 @@
 #include "core/console.h"
 #include "pv/pv.h"
 
-#define MSR_UCODE_REV    0x8b
-#define MSR_MCG_STATUS   0x17a
-#define MSR_DEBUGCTL     0x1d9
 #define MSR_MC_FIRST     0x400 /* machine-check banks, four registers each */
 #define MSR_MC_LAST      0x47f
-#define MSR_AMD_SYSCFG   0xc0010010
-#define MSR_AMD_HWCR     0xc0010015
 #define MSR_AMD_TOP_MEM  0xc001001a
 #define MSR_AMD_TOP_MEM2 0xc001001d
 #define MSR_AMD_MMCONF   0xc0010058
-#define MSR_AMD_DE_CFG   0xc0011029
 
 #define APIC_BASE_ADDR     0xfee00000u
 #define APIC_BASE_BSP      (1u << 8)
@@ -34,7 +28,6 @@
 #define MISC_ENABLE_NOBTS  (1u << 11) /* branch trace store unavailable */
 #define MISC_ENABLE_NOPEBS (1u << 12)
 #define HWCR_TSC_FREQ_SEL  (1u << 24) /* the TSC counts at the P0 frequency */
-#define DE_CFG_LFENCE      (1u << 1)  /* LFENCE serialises */
 
 static bool read_ucode_rev(u64 *val)
 {
@@ -140,7 +133,7 @@ bool pv_msr_read(u32 msr, u64 *val)
 
 static bool write_base(u32 msr, u64 val)
 {
-    if (!pv_canonical(val))
+    if (!va_canonical(val))
         return false;
     insn_wrmsr(msr, val);
     return true;

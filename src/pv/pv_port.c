@@ -311,7 +311,7 @@ static bool emulate_string(struct cpu_regs *regs, const struct x86_insn *in, boo
     s.count = rep && !s.down ? (u32)MIN(left, MIN(STRING_BYTES, room) / s.size) : 1;
     if (!s.count || regs->rflags & RFLAGS_TF) /* each element is a step */
         s.count = 1;
-    if (!pv_canonical(s.addr) || pv_range_is_hv(s.addr, s.size)) {
+    if (!va_canonical(s.addr) || pv_range_is_hv(s.addr, s.size)) {
         *fault = true;
         pv_inject(regs, TRAP_GP, 0);
         return false;

@@ -153,7 +153,7 @@ void pv_set_syscall(struct pv_vcpu *pv, u64 address, bool mask_events)
 {
     pv->syscall_entry = address;
     pv->syscall_masks = mask_events;
-    pv->syscall_mask_events = mask_events && address != 0 && pv_canonical(address);
+    pv->syscall_mask_events = mask_events && address != 0 && va_canonical(address);
 }
 
 static NOINLINE void bounce_callback(struct cpu_regs *regs, const struct pv_callback *cb,

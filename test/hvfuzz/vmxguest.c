@@ -280,8 +280,7 @@ static const char *wrong_registers(const struct vcpu *v)
         return "an impossible CR4";
     if (get(VMCS_GUEST_CR3) >> PHYS_BITS || get(VMCS_GUEST_DR7) >> 32 || get(0x2802) != 0)
         return "reserved bits in CR3, DR7 or DEBUGCTL";
-    if (!hvm_canonical(get(VMCS_GUEST_SYSENTER_ESP)) ||
-        !hvm_canonical(get(VMCS_GUEST_SYSENTER_EIP)))
+    if (!va_canonical(get(VMCS_GUEST_SYSENTER_ESP)) || !va_canonical(get(VMCS_GUEST_SYSENTER_EIP)))
         return "an impossible SYSENTER register";
     for (i = 0; i < 64; i += 8)
         if ((pat >> i & 0xff) > 7 || !(0xf3 >> (pat >> i & 0xff) & 1))
@@ -305,7 +304,7 @@ static const char *wrong_segment(u32 nr, u64 cs_type)
     u64 ss_dpl = get(VMX_SS_AR) >> 5 & 3;
     bool lma = get(VMCS_ENTRY_CTL) & VMX_ENTRY_LONG;
 
-    if (nr >= 4 && !hvm_canonical(base))
+    if (nr >= 4 && !va_canonical(base))
         return "an impossible FS or GS base";
     if (nr == 1 && base >> 32)
         return "an impossible CS base";
@@ -345,15 +344,15 @@ static const char *wrong_system_segments(void)
     bool lma = get(VMCS_ENTRY_CTL) & VMX_ENTRY_LONG;
 
     if (((tr & 15) != 11 && (lma || (tr & 15) != 3)) || tr & AR_S || !(tr & AR_P) || tr & 0x0f00 ||
-        tr >> 16 || get(VMCS_GUEST_SEL + 14) & 4 || !hvm_canonical(get(VMCS_GUEST_BASE + 14)) ||
+        tr >> 16 || get(VMCS_GUEST_SEL + 14) & 4 || !va_canonical(get(VMCS_GUEST_BASE + 14)) ||
         !limit_fits(get(VMCS_GUEST_LIMIT + 14), tr))
         return "an impossible TR";
     if (!(ldt & VMX_AR_UNUSABLE) &&
         ((ldt & 15) != 2 || ldt & AR_S || !(ldt & AR_P) || ldt & 0x0f00 || ldt >> 17 ||
-         get(VMCS_GUEST_SEL + 12) & 4 || !hvm_canonical(get(VMCS_GUEST_BASE + 12)) ||
+         get(VMCS_GUEST_SEL + 12) & 4 || !va_canonical(get(VMCS_GUEST_BASE + 12)) ||
          !limit_fits(get(VMCS_GUEST_LIMIT + 12), ldt)))
         return "an impossible LDTR";
-    if (!hvm_canonical(get(VMCS_GUEST_BASE + 16)) || !hvm_canonical(get(VMCS_GUEST_BASE + 18)) ||
+    if (!va_canonical(get(VMCS_GUEST_BASE + 16)) || !va_canonical(get(VMCS_GUEST_BASE + 18)) ||
         get(VMCS_GUEST_LIMIT + 16) >> 16 || get(VMCS_GUEST_LIMIT + 18) >> 16)
         return "an impossible GDTR or IDTR";
     return NULL;
