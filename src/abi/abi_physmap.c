@@ -20,7 +20,7 @@ bool abi_physmap_populated(struct domain *d, gfn_t gfn, unsigned int order, mfn_
     if (rc == 0)
         return true;
     for (i = 0; i < (u64)1 << order; i++)
-        page_release_domain(d, page_of(MFN(mfn.v + i)));
+        page_release(page_of(MFN(mfn.v + i)));
     hypercall_refuse(0, "memory_op: populate_physmap: gfn %#lx order %u of d%u: error %d", gfn.v,
                      order, d->id, -rc);
     return false;

@@ -171,7 +171,7 @@ static void range_set_free(struct domain *d, struct range_set *s)
 static void shared_info_free(struct domain *d)
 {
     if (d->shared_info != NULL && d->teardown == NULL)
-        page_release_domain(d, page_of(maddr_to_mfn(hmap_direct_to_maddr(d->shared_info))));
+        page_release(page_of(maddr_to_mfn(hmap_direct_to_maddr(d->shared_info))));
 }
 
 static int shared_info_new(struct domain *d)
@@ -270,7 +270,7 @@ int domain_create(domid_t id, const struct guest_kind *kind, u32 max_vcpus, u32 
     d->state = DOMAIN_BUILDING;
     d->pause_count = 1;
     d->shutdown_code = DOMAIN_CODE_NONE;
-    d->page_list = PAGE_LINK_END;
+    d->page_list = d->teardown_at = PAGE_LINK_END;
     lock_init(&d->lock, RANK_DOMAIN);
     rc = dir_insert(d);
     if (rc == 0) {

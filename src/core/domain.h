@@ -16,6 +16,7 @@ struct cpu_policy;
 struct evtchn_domain;
 struct grant_table;
 struct hvm_domain;
+struct page;
 struct physmap;
 struct guest_kind;
 struct pirq_domain;
@@ -50,6 +51,7 @@ struct domain {
     bool no_frames;             /* it gets no more: it is dying */
     bool last_frame_puts;       /* the domain's own reference goes with its last frame */
     u32 page_list;              /* head, PAGE_LINK_END = empty */
+    u32 teardown_at;            /* frame the teardown's walk stands on, referenced; else as above */
     struct cpu_mask dirty_cpus; /* CPUs that may hold this domain's translations; atomic bits */
     /* What it may touch. Static after building, changed under `lock`. */
     struct range_set *ioports, *iomem, *irqs;
@@ -174,6 +176,13 @@ int domain_resume(struct domain *d) MUST_CHECK;
  * caller has a reference; no lock held.
  */
 int domain_destroy_step(struct domain *d) MUST_CHECK;
+/*
+ * For the kinds' teardown_step: calls fn for each frame of d, and gives each frame up. 0: done for
+ * all; -ERESTART: again; or what fn returned, which then sees that frame again.
+ */
+int domain_walk_frames(struct domain *d, int (*fn)(struct domain *, struct page *, int *),
+                       int *budget) MUST_CHECK;
+int domain_release_frames(struct domain *d, int *budget) MUST_CHECK;
 /* For the last domain_put: releases what the teardown kept. */
 void domain_teardown_fini(struct domain *d);
 /*

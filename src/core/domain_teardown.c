@@ -69,8 +69,53 @@ static void drop_shared(struct domain *d)
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i] != NULL)
             vcpu_info_release(d->vcpu[i]);
-    page_release_domain(d, page_of(maddr_to_mfn(hmap_direct_to_maddr(old))));
+    page_release(page_of(maddr_to_mfn(hmap_direct_to_maddr(old))));
     grant_domain_close(d);
+}
+
+/*
+ * The frame the walk stands on is referenced, so that it stays on the list while the lock is free
+ * and other frames leave it.
+ */
+int domain_walk_frames(struct domain *d, int (*fn)(struct domain *, struct page *, int *),
+                       int *budget)
+{
+    struct page *pg = NULL, *next;
+    u32 at;
+    int rc;
+
+    for (;;) {
+        if (d->teardown_at != PAGE_LINK_END) {
+            pg = page_of(MFN(d->teardown_at));
+            rc = fn(d, pg, budget);
+            if (rc != 0)
+                return rc;
+        }
+        at = pg != NULL ? READ_ONCE(pg->next) : READ_ONCE(d->page_list);
+        next = at != PAGE_LINK_END ? page_of(MFN(at)) : NULL;
+        /* A neighbour that is just being freed by another CPU: it is off the list soon. */
+        if (next != NULL && !ptype_get_page(next, d->id))
+            return -ERESTART;
+        d->teardown_at = at;
+        if (pg != NULL)
+            ptype_put_page(pg);
+        if (next == NULL)
+            return 0;
+        if (--*budget <= 0)
+            return -ERESTART;
+    }
+}
+
+static int release_frame(struct domain *d, struct page *pg, int *budget)
+{
+    (void)d, (void)budget;
+    page_release(pg);
+    return 0;
+}
+
+int domain_release_frames(struct domain *d, int *budget)
+{
+    return domain_walk_frames(d, release_frame, budget);
 }
 
 static void finish(struct domain *d)

@@ -247,7 +247,7 @@ void grant_domain_close(struct domain *d)
     lock_release(&t->lock);
     /* Nobody grows it or touches an entry from here on. */
     for (i = 0; i < t->nr_frames; i++)
-        page_release_domain(d, page_of(t->frame[i]));
+        page_release(page_of(t->frame[i]));
 }
 
 void grant_domain_fini(struct domain *d)

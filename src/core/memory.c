@@ -146,7 +146,7 @@ bool memory_release(struct memory_batch *b, mfn_t mfn)
         ptype_put_page(pg);
         return false;
     }
-    page_release_domain(b->d, pg);
+    page_release(pg);
     ptype_put_page(pg);
     return true;
 }

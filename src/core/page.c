@@ -537,9 +537,8 @@ bool page_domain_finish(struct domain *d)
     return none;
 }
 
-void page_release_domain(struct domain *d, struct page *pg)
+void page_release(struct page *pg)
 {
-    (void)d;
     if (atomic_fetch_and(&pg->count, ~PAGE_ALLOCATED) & PAGE_ALLOCATED)
         ptype_put_page(pg);
 }

@@ -80,7 +80,7 @@ void page_assign_domain(struct domain *d, mfn_t mfn, u64 nr);
  * Drops the allocation reference; the frame returns to the allocator when the last reference goes
  * (ptype_put does that through page_free_domain).
  */
-void page_release_domain(struct domain *d, struct page *pg);
+void page_release(struct page *pg);
 /*
  * Between the two, on this CPU: every translation by which domain `owner` knew a frame that becomes
  * free now was out of its tables at the beginning, and no CPU of it can make a new one (the caller

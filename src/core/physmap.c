@@ -171,9 +171,9 @@ int physmap_add_ram(struct domain *d, gfn_t gfn, unsigned int order, mfn_t mfn)
 }
 
 /* The domain's own frame, not one the hypervisor shares with it, is no longer the domain's. */
-static void give_up(struct domain *d, struct page *pg)
+static void give_up(struct page *pg)
 {
-    page_release_domain(d, pg);
+    page_release(pg);
     ptype_put_page(pg);
 }
 
@@ -209,7 +209,7 @@ int physmap_place(struct domain *d, gfn_t gfn, mfn_t mfn)
     flush(d);
     lock_release(&m->lock);
     if (old != NULL && rc == 0)
-        give_up(d, old);
+        give_up(old);
     else if (old != NULL)
         ptype_put_page(old);
     return rc;
@@ -266,7 +266,7 @@ void physmap_batch_commit(struct physmap_batch *b)
         if (is_special(b->page[i]))
             ptype_put_page(b->page[i]);
         else
-            give_up(b->d, b->page[i]);
+            give_up(b->page[i]);
     }
     b->nr = 0;
 }

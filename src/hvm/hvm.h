@@ -88,7 +88,6 @@ struct hvm_domain {
     u8 callback_vector; /* 0: none */
     u32 epoch;          /* counts changes of the physical memory; atomic */
     u64 cpus;           /* where its vCPUs are loaded; atomic bits */
-    u32 teardown_at;    /* frame the teardown goes on at, referenced */
 };
 
 /* What a processor vendor's part does. On the vCPU's own CPU unless said otherwise. */

@@ -56,7 +56,6 @@ static int hvm_domain_init(struct domain *d)
     if (hd == NULL)
         return -ENOMEM;
     d->hvm = hd;
-    hd->teardown_at = PAGE_LINK_END;
     hd->params[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_reboot;
     return physmap_init(d, hvm_vendor->format, hvm_flush);
 }
@@ -128,38 +127,12 @@ static void hvm_inject_nmi(struct vcpu *v)
     hvm_intr_poke(v);
 }
 
-static int release_frames(struct domain *d, u32 budget)
-{
-    struct hvm_domain *hd = d->hvm;
-    struct page *pg = NULL, *next;
-    u32 at;
-
-    /* As pv/pv_mmu_life.c: the frame the walk stands on is referenced. */
-    for (;;) {
-        if (hd->teardown_at != PAGE_LINK_END) {
-            pg = page_of(MFN(hd->teardown_at));
-            page_release_domain(d, pg);
-        }
-        at = pg != NULL ? READ_ONCE(pg->next) : READ_ONCE(d->page_list);
-        next = at != PAGE_LINK_END ? page_of(MFN(at)) : NULL;
-        if (next != NULL && !ptype_get_page(next, d->id))
-            return -ERESTART;
-        hd->teardown_at = at;
-        if (pg != NULL)
-            ptype_put_page(pg);
-        if (next == NULL)
-            return 0;
-        if (--budget == 0)
-            return -ERESTART;
-    }
-}
-
 /* The tables first: no vCPU runs any more, nothing translates. */
 static int hvm_teardown_step(struct domain *d)
 {
-    int rc = physmap_fini_step(d, TEARDOWN_BUDGET);
+    int budget = TEARDOWN_BUDGET, rc = physmap_fini_step(d, TEARDOWN_BUDGET);
 
-    return rc != 0 ? rc : release_frames(d, TEARDOWN_BUDGET);
+    return rc != 0 ? rc : domain_release_frames(d, &budget);
 }
 
 static u64 hvm_dump(struct vcpu *v)

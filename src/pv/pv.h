@@ -62,7 +62,6 @@ struct pv_domain {
     u64 *perdomain_l1[MAX_VCPUS / 16]; /* L1 tables of the GDT area, one per 16 vCPUs */
     struct lock mmu_lock;      /* RANK_MMU: contents and validation of this domain's page tables */
     struct page *mmu_leftover; /* a table whose taking apart is not finished (pure/pvpt.h) */
-    u32 mmu_teardown_at;       /* frame the teardown goes on at; it is referenced */
     u32 mmu_teardown_phase;
     mfn_t perdomain_tables[2 + MAX_VCPUS / 16]; /* frames to free */
     u32 cmos_index;                             /* port 0x70 latch */

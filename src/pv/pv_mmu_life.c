@@ -149,47 +149,6 @@ static int teardown_unpin(struct domain *d, struct page *pg, int *budget)
     return rc;
 }
 
-static int teardown_release(struct domain *d, struct page *pg, int *budget)
-{
-    (void)budget;
-    page_release_domain(d, pg);
-    return 0;
-}
-
-/*
- * Calls fn for each frame on d's list. The frame the walk stands on is referenced, so that it stays
- * on the list while the lock is free and other frames leave it.
- */
-static int teardown_walk(struct domain *d, int (*fn)(struct domain *, struct page *, int *),
-                         int *budget)
-{
-    struct pv_domain *pd = d->pv;
-    struct page *pg = NULL, *next;
-    u32 at;
-    int rc;
-
-    for (;;) {
-        if (pd->mmu_teardown_at != PAGE_LINK_END) {
-            pg = page_of(MFN(pd->mmu_teardown_at));
-            rc = fn(d, pg, budget);
-            if (rc)
-                return rc;
-        }
-        at = pg ? READ_ONCE(pg->next) : READ_ONCE(d->page_list);
-        next = at != PAGE_LINK_END ? page_of(MFN(at)) : NULL;
-        /* A neighbour that is just being freed by another CPU: it is off the list soon. */
-        if (next && !ptype_get_page(next, d->id))
-            return -ERESTART;
-        pd->mmu_teardown_at = at;
-        if (pg)
-            ptype_put_page(pg);
-        if (!next)
-            return 0;
-        if (--*budget <= 0)
-            return -ERESTART;
-    }
-}
-
 int pv_mmu_teardown_step(struct domain *d)
 {
     struct pv_domain *pd = d->pv;
@@ -198,16 +157,15 @@ int pv_mmu_teardown_step(struct domain *d)
     switch (pd->mmu_teardown_phase) {
     case TEARDOWN_START:
         smp_call(d->dirty_cpus, teardown_forget, d);
-        pd->mmu_teardown_at = PAGE_LINK_END;
         break;
     case TEARDOWN_VCPUS:
         rc = teardown_vcpus(d, &budget);
         break;
     case TEARDOWN_UNPIN:
-        rc = teardown_walk(d, teardown_unpin, &budget);
+        rc = domain_walk_frames(d, teardown_unpin, &budget);
         break;
     case TEARDOWN_RELEASE:
-        rc = teardown_walk(d, teardown_release, &budget);
+        rc = domain_release_frames(d, &budget);
         break;
     default:
         return 0;

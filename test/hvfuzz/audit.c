@@ -128,14 +128,10 @@ static void add_domain(const struct domain *d)
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i])
             add_vcpu(d->vcpu[i]);
-    if (d->hvm && d->hvm->teardown_at != PAGE_LINK_END)
-        pvpt_audit_add(&pages, d->hvm->teardown_at, 1, 0);
-    if (!d->pv)
-        return;
-    if (d->pv->mmu_leftover)
+    if (d->teardown_at != PAGE_LINK_END)
+        pvpt_audit_add(&pages, d->teardown_at, 1, 0);
+    if (d->pv && d->pv->mmu_leftover)
         pvpt_audit_add(&pages, page_mfn(d->pv->mmu_leftover).v, 1, 1);
-    if (d->teardown && d->pv->mmu_teardown_phase && d->pv->mmu_teardown_at != PAGE_LINK_END)
-        pvpt_audit_add(&pages, d->pv->mmu_teardown_at, 1, 0);
 }
 
 static void bad_frame(const struct page *pg, const char *what)
