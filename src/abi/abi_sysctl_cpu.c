@@ -52,7 +52,7 @@ long abi_sysctl_cpu_featureset(struct xen_sysctl *op)
         return -EINVAL;
     if (hvm && !hvm_offered())
         return -EOPNOTSUPP;
-    p = hvm ? hvm_cpuid_policy() : pv_guest_kind.cpu_policy();
+    p = hvm ? hvm_guest_kind.cpu_policy : pv_guest_kind.cpu_policy;
     for (i = 0; f->features.p != NULL && i < MIN(n, f->nr_features); i++) {
         w = word(p, i);
         if (!GUESTMEM_OUT(f->features.p + i, &w))
@@ -156,13 +156,8 @@ long abi_sysctl_cpu_policy(struct xen_sysctl *op)
     if (hvm && !hvm_offered())
         return -EOPNOTSUPP;
     c->nr_msrs = c->msrs.p != NULL ? 0 : MSRS_MAX;
-    return put_leaves(hvm ? hvm_cpuid_policy() : pv_guest_kind.cpu_policy(), c->leaves.p,
+    return put_leaves(hvm ? hvm_guest_kind.cpu_policy : pv_guest_kind.cpu_policy, c->leaves.p,
                       &c->nr_leaves);
-}
-
-static const struct cpu_policy *policy_of(const struct domain *d)
-{
-    return d->cpu_policy != NULL ? d->cpu_policy : d->kind->cpu_policy();
 }
 
 long abi_domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op)
@@ -170,7 +165,7 @@ long abi_domctl_get_cpu_policy(struct domain *d, struct xen_domctl *op)
     struct xen_domctl_cpu_policy *c = &op->u.cpu_policy;
 
     c->nr_msrs = c->msrs.p != NULL ? 0 : MSRS_MAX;
-    return put_leaves(policy_of(d), c->leaves.p, &c->nr_leaves);
+    return put_leaves(domain_cpu_policy(d), c->leaves.p, &c->nr_leaves);
 }
 
 /* One leaf of the tools into the domain's policy: feature words are cut, model data is taken. */
@@ -210,7 +205,7 @@ long abi_domctl_set_cpu_policy(struct domain *d, struct xen_domctl *op)
     p = domain_zalloc(d, sizeof(*p));
     if (p == NULL)
         return -ENOMEM;
-    memcpy(p, d->kind->cpu_policy(), sizeof(*p));
+    memcpy(p, d->kind->cpu_policy, sizeof(*p));
     for (i = 0; i < c->nr_leaves; i++) {
         if (!GUESTMEM_IN(&l, c->leaves.p + i)) {
             domain_zfree(d, p, sizeof(*p));

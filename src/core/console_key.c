@@ -209,45 +209,33 @@ static void key_domain(const struct domain *d)
 
 static void key_domains(void)
 {
-    struct domain *d;
-    u32 id = 0;
+    struct domain *d = NULL;
 
     log_msg(LOG_ERR, "now %lu ns, %u CPUs", port_now(), cpu_count());
-    while (id < DOMID_FIRST_RESERVED && (d = domain_next((domid_t)id)) != NULL) {
-        id = d->id + 1u;
+    while ((d = domain_after(d)) != NULL)
         key_domain(d);
-        domain_put(d);
-    }
 }
 
 static void key_grants(void)
 {
-    struct domain *d;
-    u32 id = 0;
+    struct domain *d = NULL;
 
-    while (id < DOMID_FIRST_RESERVED && (d = domain_next((domid_t)id)) != NULL) {
-        id = d->id + 1u;
+    while ((d = domain_after(d)) != NULL)
         grant_dump(d);
-        domain_put(d);
-    }
 }
 
 static void key_memory(void)
 {
     u64 total = page_total_count(), left = page_free_count(), objects, pages;
-    struct domain *d;
-    u32 id = 0;
+    struct domain *d = NULL;
 
     page_small_count(&objects, &pages);
     log_msg(LOG_ERR, "RAM: %lu MiB in %lu pages, %lu free, highest frame %lx", total >> 8, total,
             left, page_max_mfn);
     log_msg(LOG_ERR, "small objects: %lu in %lu pages", objects, pages);
-    while (id < DOMID_FIRST_RESERVED && (d = domain_next((domid_t)id)) != NULL) {
-        id = d->id + 1u;
+    while ((d = domain_after(d)) != NULL)
         log_msg(LOG_ERR, "d%u: %lu of %lu pages; %lu shared pages and %lu bytes because of it",
                 d->id, d->pages, d->max_pages, d->shared_pages, d->charge);
-        domain_put(d);
-    }
 }
 
 static void key_stopped_vcpu(const struct vcpu *v)

@@ -88,6 +88,15 @@ struct domain *domain_next(domid_t id)
     return d;
 }
 
+struct domain *domain_after(struct domain *d)
+{
+    u32 id = d != NULL ? d->id + 1u : 0;
+
+    if (d != NULL)
+        domain_put(d);
+    return domain_next((domid_t)id);
+}
+
 static int dir_insert(struct domain *d)
 {
     struct domain ***slot = &dir[d->id >> DIR_SHIFT];

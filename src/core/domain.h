@@ -124,9 +124,15 @@ struct guest_kind {
     bool (*grant_map)(struct vcpu *v, u64 where, u32 flags, mfn_t mfn, domid_t granter);
     bool (*grant_unmap)(struct vcpu *v, u64 where, u64 new_where, u32 flags, mfn_t mfn);
     /* CPUID of domains without a policy of their own (pure/cpupolicy.h). */
-    const struct cpu_policy *(*cpu_policy)(void);
+    const struct cpu_policy *cpu_policy;
 };
 extern const struct guest_kind pv_guest_kind;
+
+/* CPUID of d: by its own policy, if it was given one. */
+static inline const struct cpu_policy *domain_cpu_policy(const struct domain *d)
+{
+    return d->cpu_policy != NULL ? d->cpu_policy : d->kind->cpu_policy;
+}
 
 /*
  * Creates a domain with nothing but its parts: shared_info page, event and pirq tables, vCPU slots.
@@ -149,6 +155,8 @@ void domain_put(struct domain *d);
 struct domain *domain_lookup(domid_t id);
 /* First referenced domain with id >= `id`, or NULL. */
 struct domain *domain_next(domid_t id);
+/* All in turn: d's reference goes (NULL: begin), the next one is referenced; NULL at the end. */
+struct domain *domain_after(struct domain *d);
 
 /* page_zalloc and page_zfree for what exists because of d: counted as its (debug key m). */
 void *domain_zalloc(struct domain *d, size_t size);

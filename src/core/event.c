@@ -411,13 +411,11 @@ static void event_dump_port(const struct domain *d, u32 port, evtchn_word_t w)
 
 void event_dump(void)
 {
-    struct domain *d;
+    struct domain *d = NULL;
     u32 i, port;
 
-    for (d = domain_next(0); d;) {
-        domid_t id = d->id;
-
-        log_msg(LOG_ERR, "d%u event channels: port [pending/masked]", id);
+    while ((d = domain_after(d)) != NULL) {
+        log_msg(LOG_ERR, "d%u event channels: port [pending/masked]", d->id);
         for (i = 0; i < d->max_vcpus; i++)
             if (d->vcpu[i])
                 log_msg(LOG_ERR, "  vcpu%u: pending %u masked %u selectors %llx", i,
@@ -426,7 +424,5 @@ void event_dump(void)
                         (unsigned long long)READ_ONCE(d->vcpu[i]->info->evtchn_pending_sel));
         for (port = 1; d->evt && (port = evtchn_next(d->evt, port)); port++)
             event_dump_port(d, port, evtchn_read(d->evt, port));
-        domain_put(d);
-        d = domain_next((domid_t)(id + 1));
     }
 }

@@ -188,18 +188,13 @@ void vtime_update_wallclock(struct domain *d)
 
 void vtime_set_wallclock(u64 sec, u32 nsec, u64 at_ns)
 {
-    struct domain *d;
+    struct domain *d = NULL;
 
     lock_acquire(&wallclock_lock);
     wallclock_ns = sec * NS_PER_SEC + nsec - at_ns;
     lock_release(&wallclock_lock);
-    for (d = domain_next(0); d;) {
-        domid_t id = d->id;
-
+    while ((d = domain_after(d)) != NULL)
         vtime_update_wallclock(d);
-        domain_put(d);
-        d = domain_next((domid_t)(id + 1));
-    }
 }
 
 void vtime_set_runstate(struct vcpu *v, int state, u64 now)

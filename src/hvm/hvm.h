@@ -211,7 +211,7 @@ bool hvm_mtrr_set(struct vcpu *v, u32 msr, u64 val) MUST_CHECK;
 
 /* hvm_cpuid.c */
 void hvm_cpuid_init(void);
-const struct cpu_policy *hvm_cpuid_policy(void);
+extern struct cpu_policy hvm_cpuid_policy; /* what it builds */
 void hvm_cpuid_query(struct vcpu *v, u32 leaf, u32 sub, u32 out[4]);
 /* CR4 bits the vCPU may set, by its policy. */
 u64 hvm_cpuid_cr4(const struct vcpu *v);

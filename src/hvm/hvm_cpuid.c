@@ -10,7 +10,7 @@
 
 #define XEN_LEAF_TIME XEN_CPUID_LEAF(3)
 
-static struct cpu_policy policy;
+struct cpu_policy hvm_cpuid_policy;
 
 static void host_leaf(void *arg, u32 leaf, u32 sub, u32 out[4])
 {
@@ -20,19 +20,8 @@ static void host_leaf(void *arg, u32 leaf, u32 sub, u32 out[4])
 
 void hvm_cpuid_init(void)
 {
-    cpupolicy_hvm(&policy, host_leaf, NULL, cpu_features.xsave ? cpu_features.xcr0_mask : 0);
-}
-
-const struct cpu_policy *hvm_cpuid_policy(void)
-{
-    return &policy;
-}
-
-static const struct cpu_policy *policy_of(const struct vcpu *v)
-{
-    const struct cpu_policy *own = v->domain->cpu_policy;
-
-    return own != NULL ? own : &policy;
+    cpupolicy_hvm(&hvm_cpuid_policy, host_leaf, NULL,
+                  cpu_features.xsave ? cpu_features.xcr0_mask : 0);
 }
 
 void hvm_cpuid_query(struct vcpu *v, u32 leaf, u32 sub, u32 out[4])
@@ -63,7 +52,7 @@ void hvm_cpuid_query(struct vcpu *v, u32 leaf, u32 sub, u32 out[4])
         ctx.tsc_mul = scale.mul;
         ctx.tsc_shift = scale.shift;
     }
-    cpupolicy_query(policy_of(v), &ctx, leaf, sub, out);
+    cpupolicy_query(domain_cpu_policy(v->domain), &ctx, leaf, sub, out);
 }
 
 u64 hvm_cpuid_cr4(const struct vcpu *v)
@@ -83,10 +72,11 @@ u64 hvm_cpuid_cr4(const struct vcpu *v)
     };
     /* TSD DE PSE PAE MCE PCE OSFXSR OSXMMEXCPT. */
     u64 cr4 = 0x17cul | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    const struct cpu_policy *p = domain_cpu_policy(v->domain);
     u32 i;
 
     for (i = 0; i < ARRAY_SIZE(rows); i++)
-        if (cpupolicy_has(policy_of(v), rows[i].leaf, rows[i].reg, rows[i].bit))
+        if (cpupolicy_has(p, rows[i].leaf, rows[i].reg, rows[i].bit))
             cr4 |= rows[i].cr4;
     return cr4;
 }

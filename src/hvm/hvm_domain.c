@@ -260,5 +260,5 @@ const struct guest_kind hvm_guest_kind = {
     .ext_context = hvm_ext_context,
     .grant_map = hvm_grant_map,
     .grant_unmap = hvm_grant_unmap,
-    .cpu_policy = hvm_cpuid_policy,
+    .cpu_policy = &hvm_cpuid_policy,
 };

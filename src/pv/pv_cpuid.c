@@ -13,7 +13,7 @@
 /* Guests compare the width with this to choose grant-table v2, which is not offered. */
 #define MAX_ADDR_BITS 44
 
-static struct cpu_policy policy;
+struct cpu_policy pv_cpuid_policy;
 
 static void host_leaf(void *arg, u32 leaf, u32 sub, u32 out[4])
 {
@@ -23,12 +23,8 @@ static void host_leaf(void *arg, u32 leaf, u32 sub, u32 out[4])
 
 void pv_cpuid_init(void)
 {
-    cpupolicy_pv(&policy, host_leaf, NULL, cpu_features.xsave ? cpu_features.xcr0_mask : 0);
-}
-
-const struct cpu_policy *pv_cpuid_policy(void)
-{
-    return &policy;
+    cpupolicy_pv(&pv_cpuid_policy, host_leaf, NULL,
+                 cpu_features.xsave ? cpu_features.xcr0_mask : 0);
 }
 
 /* Bits of the highest address RAM can have here. */
@@ -49,7 +45,6 @@ void pv_cpuid_query(const struct vcpu *v, u32 leaf, u32 sub, u32 out[4])
         .rdtscp = cpu_features.rdtscp,
         .addr_bits = addr_bits(),
     };
-    const struct cpu_policy *own = v->domain->cpu_policy;
     struct clock_scale scale;
     u64 stamp, ns;
 
@@ -59,5 +54,5 @@ void pv_cpuid_query(const struct vcpu *v, u32 leaf, u32 sub, u32 out[4])
         ctx.tsc_mul = scale.mul;
         ctx.tsc_shift = scale.shift;
     }
-    cpupolicy_query(own != NULL ? own : &policy, &ctx, leaf, sub, out);
+    cpupolicy_query(domain_cpu_policy(v->domain), &ctx, leaf, sub, out);
 }

@@ -9,7 +9,7 @@ struct vcpu;
 
 /* Boot, after cpu_probe: builds the policy of PV guests. */
 void pv_cpuid_init(void);
-const struct cpu_policy *pv_cpuid_policy(void);
+extern struct cpu_policy pv_cpuid_policy;
 
 /* What v gets for a leaf now. */
 void pv_cpuid_query(const struct vcpu *v, u32 leaf, u32 sub, u32 out[4]);

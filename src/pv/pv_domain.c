@@ -276,7 +276,7 @@ const struct guest_kind pv_guest_kind = {
     .dump = pv_dump,
     .hypercall_context = pv_context,
     .ext_context = pv_ext_context,
-    .cpu_policy = pv_cpuid_policy,
+    .cpu_policy = &pv_cpuid_policy,
     .grant_map = pv_grant_map,
     .grant_unmap = pv_grant_unmap,
 };

@@ -114,10 +114,9 @@ static void audit_compare(struct audit_run *r, const struct domain *d)
  */
 static void audit_all(struct audit_run *r)
 {
-    struct domain *d;
-    u32 id;
+    struct domain *d = NULL;
 
-    for (id = 0; (d = domain_next((domid_t)id)) != NULL; id = d->id + 1u, domain_put(d)) {
+    while ((d = domain_after(d)) != NULL) {
         if (!d->pv)
             continue;
         lock_acquire(&d->pv->mmu_lock);
