@@ -10,88 +10,75 @@
 #include "core/guestmem.h"
 #include "core/pirq.h"
 
-static long irq_status_query(struct domain *d, u64 arg)
+/*
+ * Each gets its request as read, in `request`, changes it as the caller is to see it, and returns
+ * what the caller gets.
+ */
+
+static long irq_status_query(struct domain *d, void *request)
 {
-    struct physdev_irq_status_query op;
+    struct physdev_irq_status_query *op = request;
     bool eoi = false;
-    int rc;
+    int rc = pirq_status(d, op->irq, &eoi);
 
-    if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
-    rc = pirq_status(d, op.irq, &eoi);
-    if (rc)
-        return hypercall_refuse(rc, "physdev_op: irq_status_query %u", op.irq);
     /* Not XENIRQSTAT_shared: a line is one guest's. */
-    op.flags = eoi ? XENIRQSTAT_needs_eoi : 0;
-    return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
+    op->flags = eoi ? XENIRQSTAT_needs_eoi : 0;
+    return rc ? hypercall_refuse(rc, "physdev_op: irq_status_query %u", op->irq) : 0;
 }
 
-static long eoi(struct domain *d, u64 arg)
+static long eoi(struct domain *d, void *request)
 {
-    struct physdev_eoi op;
-    int rc;
+    const struct physdev_eoi *op = request;
+    int rc = pirq_eoi(d, op->irq);
 
-    if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
-    rc = pirq_eoi(d, op.irq);
-    return rc ? hypercall_refuse(rc, "physdev_op: eoi of pirq %u", op.irq) : 0;
+    return rc ? hypercall_refuse(rc, "physdev_op: eoi of pirq %u", op->irq) : 0;
 }
 
-static long apic_read(struct domain *d, u64 arg)
+static long apic_read(struct domain *d, void *request)
 {
-    struct physdev_apic op;
-    int rc;
+    struct physdev_apic *op = request;
+    int rc = pirq_ioapic_read(op->apic_physbase, op->reg, &op->value);
 
     (void)d;
-    if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
-    rc = pirq_ioapic_read(op.apic_physbase, op.reg, &op.value);
-    if (rc)
-        return hypercall_refuse(rc, "physdev_op: apic_read register %#x at %#lx", op.reg,
-                                op.apic_physbase);
-    return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
+    return rc ? hypercall_refuse(rc, "physdev_op: apic_read register %#x at %#lx", op->reg,
+                                 op->apic_physbase)
+              : 0;
 }
 
 /* The hypervisor programs the controller; what the guest would write is of no use. */
-static long apic_write(struct domain *d, u64 arg)
+static long apic_write(struct domain *d, void *request)
 {
-    struct physdev_apic op;
+    const struct physdev_apic *op = request;
     u32 version;
 
     (void)d;
-    if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
-    if (pirq_ioapic_read(op.apic_physbase, 1, &version))
-        return hypercall_refuse(-EINVAL, "physdev_op: apic_write at %#lx", op.apic_physbase);
+    if (pirq_ioapic_read(op->apic_physbase, 1, &version))
+        return hypercall_refuse(-EINVAL, "physdev_op: apic_write at %#lx", op->apic_physbase);
     return 0;
 }
 
 /* Vectors are the hypervisor's; the number is of no use to the guest. */
-static long alloc_irq_vector(struct domain *d, u64 arg)
+static long alloc_irq_vector(struct domain *d, void *request)
 {
-    struct physdev_irq op;
+    struct physdev_irq *op = request;
 
     (void)d;
-    if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
-    op.vector = op.irq;
-    return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
+    op->vector = op->irq;
+    return 0;
 }
 
-static long setup_gsi(struct domain *d, u64 arg)
+static long setup_gsi(struct domain *d, void *request)
 {
-    struct physdev_setup_gsi op;
+    const struct physdev_setup_gsi *op = request;
     int rc;
 
     (void)d;
-    if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
-    if (op.gsi < 0)
+    if (op->gsi < 0)
         return -EINVAL;
-    rc = pirq_setup_gsi((u32)op.gsi, op.triggering != 0, op.polarity != 0);
+    rc = pirq_setup_gsi((u32)op->gsi, op->triggering != 0, op->polarity != 0);
     if (rc && rc != -EEXIST)
-        return hypercall_refuse(rc, "physdev_op: setup_gsi %d trigger %u polarity %u", op.gsi,
-                                op.triggering, op.polarity);
+        return hypercall_refuse(rc, "physdev_op: setup_gsi %d trigger %u polarity %u", op->gsi,
+                                op->triggering, op->polarity);
     return rc;
 }
 
@@ -119,34 +106,31 @@ static int map_msi(struct domain *d, const struct physdev_map_pirq *op)
     return pirq_map_msi(d, seg, (u8)bus, (u8)op->devfn, entry, op->table_base);
 }
 
-static long map_pirq(struct domain *d, u64 arg)
+static long map_pirq(struct domain *d, void *request)
 {
-    struct physdev_map_pirq op;
-    int rc;
+    struct physdev_map_pirq *op = request;
+    int rc = own_domain(d, op->domid, "map_pirq");
 
-    if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
-    rc = own_domain(d, op.domid, "map_pirq");
     if (rc)
         return rc;
-    switch (op.type) {
+    switch (op->type) {
     case MAP_PIRQ_TYPE_GSI:
-        rc = op.index < 0 ? -EINVAL : pirq_map_gsi(d, (u32)op.index);
-        op.pirq = op.index;
+        rc = op->index < 0 ? -EINVAL : pirq_map_gsi(d, (u32)op->index);
+        op->pirq = op->index;
         break;
     case MAP_PIRQ_TYPE_MSI:
     case MAP_PIRQ_TYPE_MSI_SEG:
-        rc = map_msi(d, &op);
-        op.pirq = rc;
+        rc = map_msi(d, op);
+        op->pirq = rc;
         break;
     case MAP_PIRQ_TYPE_MULTI_MSI:
-        if (op.entry_nr > 1) {
+        if (op->entry_nr > 1) {
             rc = -EOPNOTSUPP; /* Linux then asks for a single message */
             break;
         }
-        op.table_base = 0;
-        rc = map_msi(d, &op);
-        op.pirq = rc;
+        op->table_base = 0;
+        rc = map_msi(d, op);
+        op->pirq = rc;
         break;
     default:
         rc = -EINVAL;
@@ -154,73 +138,74 @@ static long map_pirq(struct domain *d, u64 arg)
     }
     if (rc < 0)
         return hypercall_refuse(rc, "physdev_op: map_pirq type %d index %d device %#x:%#x entry %d",
-                                op.type, op.index, (u32)op.bus, (u32)op.devfn, op.entry_nr);
-    return GUESTMEM_OUT((void *)arg, &op) ? 0 : -EFAULT;
+                                op->type, op->index, (u32)op->bus, (u32)op->devfn, op->entry_nr);
+    return 0;
 }
 
-static long unmap_pirq(struct domain *d, u64 arg)
+static long unmap_pirq(struct domain *d, void *request)
 {
-    struct physdev_unmap_pirq op;
-    int rc;
+    const struct physdev_unmap_pirq *op = request;
+    int rc = own_domain(d, op->domid, "unmap_pirq");
 
-    if (!GUESTMEM_IN(&op, (const void *)arg))
-        return -EFAULT;
-    rc = own_domain(d, op.domid, "unmap_pirq");
     if (rc)
         return rc;
-    rc = op.pirq < 0 ? -EINVAL : pirq_unmap(d, (u32)op.pirq);
-    return rc ? hypercall_refuse(rc, "physdev_op: unmap_pirq %d", op.pirq) : 0;
+    rc = op->pirq < 0 ? -EINVAL : pirq_unmap(d, (u32)op->pirq);
+    return rc ? hypercall_refuse(rc, "physdev_op: unmap_pirq %d", op->pirq) : 0;
 }
+
+#define REQUEST_MAX 64
+/* The size of a request; compiles when it is at most that. */
+#define SIZE(type)                                                                                 \
+    (sizeof(struct type) + 0 * sizeof(char[sizeof(struct type) <= REQUEST_MAX ? 1 : -1]))
 
 /* What is not served by a function: its request is read, as a kernel that gives none is wrong. */
 static const struct {
-    long (*fn)(struct domain *d, u64 arg);
-    u32 size;    /* without fn: of the request */
-    long answer; /* and what it gets */
+    u32 size; /* of the request */
+    long (*fn)(struct domain *d, void *request);
+    bool reply;  /* it is written back after success */
+    long answer; /* without fn */
 } rows[] = {
-    [PHYSDEVOP_irq_status_query] = {irq_status_query, 0, 0},
-    [PHYSDEVOP_apic_read] = {apic_read, 0, 0},
-    [PHYSDEVOP_apic_write] = {apic_write, 0, 0},
-    [PHYSDEVOP_alloc_irq_vector] = {alloc_irq_vector, 0, 0},
-    [PHYSDEVOP_eoi] = {eoi, 0, 0},
-    [PHYSDEVOP_map_pirq] = {map_pirq, 0, 0},
-    [PHYSDEVOP_unmap_pirq] = {unmap_pirq, 0, 0},
-    [PHYSDEVOP_manage_pci_add] = {NULL, sizeof(struct physdev_manage_pci), 0},
-    [PHYSDEVOP_manage_pci_remove] = {NULL, sizeof(struct physdev_manage_pci), 0},
-    [PHYSDEVOP_manage_pci_add_ext] = {NULL, sizeof(struct physdev_manage_pci_ext), 0},
-    [PHYSDEVOP_setup_gsi] = {setup_gsi, 0, 0},
-    [PHYSDEVOP_pci_mmcfg_reserved] = {NULL, sizeof(struct physdev_pci_mmcfg_reserved), 0},
-    [PHYSDEVOP_pci_device_add] = {NULL, sizeof(struct physdev_pci_device_add), 0},
-    [PHYSDEVOP_pci_device_remove] = {NULL, sizeof(struct physdev_pci_device), 0},
-    [PHYSDEVOP_prepare_msix] = {NULL, sizeof(struct physdev_pci_device), 0},
-    [PHYSDEVOP_release_msix] = {NULL, sizeof(struct physdev_pci_device), 0},
-    [PHYSDEVOP_dbgp_op] = {NULL, sizeof(struct physdev_dbgp_op), 0},
-    [PHYSDEVOP_restore_msi] = {NULL, sizeof(struct physdev_restore_msi), -ENOSYS},
-    [PHYSDEVOP_restore_msi_ext] = {NULL, sizeof(struct physdev_pci_device), -ENOSYS},
-    [PHYSDEVOP_get_free_pirq] = {NULL, sizeof(struct physdev_get_free_pirq), -ENOSYS},
+    [PHYSDEVOP_irq_status_query] = {SIZE(physdev_irq_status_query), irq_status_query, true, 0},
+    [PHYSDEVOP_apic_read] = {SIZE(physdev_apic), apic_read, true, 0},
+    [PHYSDEVOP_apic_write] = {SIZE(physdev_apic), apic_write, false, 0},
+    [PHYSDEVOP_alloc_irq_vector] = {SIZE(physdev_irq), alloc_irq_vector, true, 0},
+    [PHYSDEVOP_eoi] = {SIZE(physdev_eoi), eoi, false, 0},
+    [PHYSDEVOP_map_pirq] = {SIZE(physdev_map_pirq), map_pirq, true, 0},
+    [PHYSDEVOP_unmap_pirq] = {SIZE(physdev_unmap_pirq), unmap_pirq, false, 0},
+    [PHYSDEVOP_manage_pci_add] = {SIZE(physdev_manage_pci), NULL, false, 0},
+    [PHYSDEVOP_manage_pci_remove] = {SIZE(physdev_manage_pci), NULL, false, 0},
+    [PHYSDEVOP_manage_pci_add_ext] = {SIZE(physdev_manage_pci_ext), NULL, false, 0},
+    [PHYSDEVOP_setup_gsi] = {SIZE(physdev_setup_gsi), setup_gsi, false, 0},
+    [PHYSDEVOP_pci_mmcfg_reserved] = {SIZE(physdev_pci_mmcfg_reserved), NULL, false, 0},
+    [PHYSDEVOP_pci_device_add] = {SIZE(physdev_pci_device_add), NULL, false, 0},
+    [PHYSDEVOP_pci_device_remove] = {SIZE(physdev_pci_device), NULL, false, 0},
+    [PHYSDEVOP_prepare_msix] = {SIZE(physdev_pci_device), NULL, false, 0},
+    [PHYSDEVOP_release_msix] = {SIZE(physdev_pci_device), NULL, false, 0},
+    [PHYSDEVOP_dbgp_op] = {SIZE(physdev_dbgp_op), NULL, false, 0},
+    [PHYSDEVOP_restore_msi] = {SIZE(physdev_restore_msi), NULL, false, -ENOSYS},
+    [PHYSDEVOP_restore_msi_ext] = {SIZE(physdev_pci_device), NULL, false, -ENOSYS},
+    [PHYSDEVOP_get_free_pirq] = {SIZE(physdev_get_free_pirq), NULL, false, -ENOSYS},
 };
-
-static long canned(u32 op, u64 arg)
-{
-    u8 request[64];
-
-    if (!guestmem_copy_in(request, (const void *)arg, MIN((size_t)rows[op].size, sizeof(request))))
-        return -EFAULT;
-    return rows[op].answer;
-}
 
 long abi_physdev_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
     struct domain *d = vcpu_current()->domain;
+    u64 request[REQUEST_MAX / sizeof(u64)];
     u32 op = (u32)cmd;
+    long rc;
 
     (void)a3, (void)a4, (void)a5, (void)a6;
     /* Every kernel tries this one and goes on without. */
     if (op == PHYSDEVOP_pirq_eoi_gmfn_v1 || op == PHYSDEVOP_pirq_eoi_gmfn_v2)
         return -ENOSYS;
-    if (op >= ARRAY_SIZE(rows) || (!rows[op].fn && !rows[op].size))
+    if (op >= ARRAY_SIZE(rows) || !rows[op].size)
         return hypercall_refuse(-ENOSYS, "physdev_op: %u", op);
     if (!d->privileged)
         return hypercall_refuse(-EPERM, "physdev_op: %u needs the control domain", op);
-    return rows[op].fn ? rows[op].fn(d, arg) : canned(op, arg);
+    if (!guestmem_copy_in(request, (const void *)arg, rows[op].size))
+        return -EFAULT;
+    rc = rows[op].fn ? rows[op].fn(d, request) : rows[op].answer;
+    if (!rc && rows[op].reply && !guestmem_copy_out((void *)arg, request, rows[op].size))
+        return -EFAULT;
+    return rc;
 }
