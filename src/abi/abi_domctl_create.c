@@ -14,6 +14,7 @@
 #include "hvm/hvm.h"
 #include "pure/ptype.h"
 
+STATIC_ASSERT(XEN_DOMCTL_PFINFO_NOTAB == 0, "frame_info");
 /* Named in the reasons below. */
 STATIC_ASSERT(MAX_VCPUS == 128 && GRANT_FRAMES_MAX == 64 && GRANT_MAPTRACK_MAX == 1024, "limits");
 
@@ -220,20 +221,12 @@ long abi_domctl_get_address_size(struct domain *d, struct xen_domctl *op)
 /* What a saved frame, by the domain's own number if it is translated, must become again. */
 static u64 frame_info(struct domain *d, u64 frame)
 {
-    struct page *pg;
+    struct page *pg = physmap_get_page(d, GFN(frame), false);
     u64 type, info;
 
-    if (d->physmap != NULL) {
-        pg = physmap_get_page(d, GFN(frame), false);
-        if (pg != NULL)
-            ptype_put_page(pg);
-        return pg != NULL ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
-    }
-    if (!page_valid(MFN(frame)))
+    if (pg == NULL)
         return XEN_DOMCTL_PFINFO_XTAB;
-    pg = page_of(MFN(frame));
-    if (!ptype_get_page(pg, d->id))
-        return XEN_DOMCTL_PFINFO_XTAB;
+    /* A level of 0, as all frames of a translated domain have it, is XEN_DOMCTL_PFINFO_NOTAB. */
     type = READ_ONCE(pg->type);
     info = (u64)(type & PTYPE_COUNT_MASK ? ptype_level(type) : 0) << XEN_DOMCTL_PFINFO_LTAB_SHIFT;
     if (type & PTYPE_PINNED)

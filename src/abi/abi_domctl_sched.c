@@ -53,10 +53,12 @@ static long rtds_vcpu(struct domain *d, struct xen_domctl_scheduler_op *s, u32 i
 {
     struct xen_domctl_schedparam_vcpu one;
     struct sched_reserve r;
+    const struct vcpu *v;
 
     if (!GUESTMEM_IN(&one, s->u.v.vcpus.p + i))
         return -EFAULT;
-    if (one.vcpuid >= d->max_vcpus || d->vcpu[one.vcpuid] == NULL)
+    v = domain_vcpu(d, one.vcpuid);
+    if (v == NULL)
         return -EINVAL;
     if (put) {
         if (one.u.rtds.period == 0 || one.u.rtds.budget == 0)
@@ -66,7 +68,7 @@ static long rtds_vcpu(struct domain *d, struct xen_domctl_scheduler_op *s, u32 i
                                                   one.u.rtds.period, one.u.rtds.budget};
         return 0;
     }
-    sched_reserved(d->vcpu[one.vcpuid], &r);
+    sched_reserved(v, &r);
     one.u.rtds.period = r.period_us ? r.period_us : RTDS_PERIOD_US;
     one.u.rtds.budget = r.budget_us;
     one.u.rtds.flags = r.extra ? XEN_DOMCTL_SCHEDRT_extra : 0;

@@ -20,7 +20,7 @@ struct extstate_head {
 
 static struct vcpu *vcpu_of(const struct domain *d, u32 id)
 {
-    return id < d->max_vcpus && d != vcpu_current()->domain ? d->vcpu[id] : NULL;
+    return d != vcpu_current()->domain ? domain_vcpu(d, id) : NULL;
 }
 
 static long ext_context(struct domain *d, struct xen_domctl *op, bool set)

@@ -9,15 +9,10 @@
 #include "core/page.h"
 #include "core/sched.h"
 
-static struct vcpu *vcpu_of(const struct domain *d, u32 id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
-}
-
 long abi_domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    struct vcpu *v = vcpu_of(d, a->vcpu);
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
     u64 cpus = abi_control_cpus();
     struct cpu_mask hard, soft;
     struct reason why = {""};
@@ -47,7 +42,7 @@ long abi_domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op)
 long abi_domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    const struct vcpu *v = vcpu_of(d, a->vcpu);
+    const struct vcpu *v = domain_vcpu(d, a->vcpu);
     struct cpu_mask hard, soft;
     int rc = 0;
 
@@ -96,7 +91,7 @@ static long context_set(struct vcpu *v, const void *guest)
 
 long abi_domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
 {
-    struct vcpu *v = vcpu_of(d, op->u.vcpucontext.vcpu);
+    struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
     long rc;
 
     if (v == NULL || d == vcpu_current()->domain)
@@ -114,7 +109,7 @@ long abi_domctl_setvcpucontext(struct domain *d, struct xen_domctl *op)
 
 long abi_domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 {
-    struct vcpu *v = vcpu_of(d, op->u.vcpucontext.vcpu);
+    struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
     struct vcpu_guest_context *ctx;
     long rc;
 
@@ -139,7 +134,7 @@ long abi_domctl_getvcpucontext(struct domain *d, struct xen_domctl *op)
 long abi_domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_getvcpuinfo *i = &op->u.getvcpuinfo;
-    const struct vcpu *v = vcpu_of(d, i->vcpu);
+    const struct vcpu *v = domain_vcpu(d, i->vcpu);
     u32 pause;
 
     if (v == NULL)
@@ -173,7 +168,7 @@ long abi_domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op)
 
 long abi_domctl_sendtrigger(struct domain *d, struct xen_domctl *op)
 {
-    struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
+    struct vcpu *v = domain_vcpu(d, op->u.sendtrigger.vcpu);
 
     if (v == NULL)
         return -ESRCH;

@@ -92,15 +92,17 @@ static long set_upcall_vector(u64 arg)
 {
     struct domain *d = vcpu_current()->domain;
     struct xen_hvm_evtchn_upcall_vector u;
+    struct vcpu *v;
 
     if (!GUESTMEM_IN(&u, (const void *)arg))
         return -EFAULT;
     if (d->hvm == NULL || u.vector < 16)
         return -EINVAL;
-    if (u.vcpu >= d->max_vcpus || d->vcpu[u.vcpu] == NULL)
+    v = domain_vcpu(d, u.vcpu);
+    if (v == NULL)
         return -ENOENT;
-    WRITE_ONCE(d->vcpu[u.vcpu]->hvm->upcall_vector, u.vector);
-    hvm_intr_poke(d->vcpu[u.vcpu]);
+    WRITE_ONCE(v->hvm->upcall_vector, u.vector);
+    hvm_intr_poke(v);
     return 0;
 }
 

@@ -283,6 +283,21 @@ static long simple_op(u32 op, u64 arg)
 
 long abi_memory_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
 {
+    static long (*const ops[])(u64 arg) = {
+        [XENMEM_machphys_mfn_list] = machphys_mfn_list,
+        [XENMEM_machine_memory_map] = machine_memory_map,
+        [XENMEM_add_to_physmap] = abi_physmap_add,
+        [XENMEM_add_to_physmap_batch] = abi_physmap_add_batch,
+        [XENMEM_remove_from_physmap] = abi_physmap_remove,
+        [XENMEM_set_pod_target] = abi_physmap_pod,
+        [XENMEM_get_pod_target] = abi_physmap_pod,
+        [XENMEM_exchange] = abi_exchange,
+        [XENMEM_machphys_mapping] = machphys_mapping,
+        [XENMEM_claim_pages] = abi_memory_claim,
+        [XENMEM_set_memory_map] = abi_memory_set_map,
+        [XENMEM_memory_map] = abi_memory_get_map,
+        [XENMEM_acquire_resource] = abi_memory_acquire,
+    };
     u32 op = (u32)cmd & CMD_MASK;
     u64 start = cmd << (64 - PART_SHIFT) >> (64 - PART_SHIFT + CMD_BITS);
 
@@ -296,32 +311,7 @@ long abi_memory_op(u64 cmd, u64 arg, u64 a3, u64 a4, u64 a5, u64 a6)
     case XENMEM_maximum_reservation:
     case XENMEM_maximum_gpfn:
         return domain_query(op, arg);
-    case XENMEM_machphys_mfn_list:
-        return machphys_mfn_list(arg);
-    case XENMEM_machine_memory_map:
-        return machine_memory_map(arg);
-    case XENMEM_add_to_physmap:
-        return abi_physmap_add(arg);
-    case XENMEM_add_to_physmap_batch:
-        return abi_physmap_add_batch(arg);
-    case XENMEM_remove_from_physmap:
-        return abi_physmap_remove(arg);
-    case XENMEM_set_pod_target:
-    case XENMEM_get_pod_target:
-        return abi_physmap_pod(arg);
-    case XENMEM_exchange:
-        return abi_exchange(arg);
-    case XENMEM_machphys_mapping:
-        return machphys_mapping(arg);
-    case XENMEM_claim_pages:
-        return abi_memory_claim(arg);
-    case XENMEM_set_memory_map:
-        return abi_memory_set_map(arg);
-    case XENMEM_memory_map:
-        return abi_memory_get_map(arg);
-    case XENMEM_acquire_resource:
-        return abi_memory_acquire(arg);
     default:
-        return simple_op(op, arg);
+        return op < ARRAY_SIZE(ops) && ops[op] != NULL ? ops[op](arg) : simple_op(op, arg);
     }
 }

@@ -361,12 +361,9 @@ static long vcpu_op(u64 cmd, struct vcpu *v, u64 arg)
 
 long abi_vcpu_op(u64 cmd, u64 vcpu, u64 arg, u64 a4, u64 a5, u64 a6)
 {
-    struct domain *d = vcpu_current()->domain;
+    struct vcpu *v = domain_vcpu(vcpu_current()->domain, (u32)vcpu);
 
     (void)a4, (void)a5, (void)a6;
-    vcpu = (u32)vcpu;
     /* Linux asks is_up for thousands of ids at boot. */
-    if (vcpu >= d->max_vcpus || d->vcpu[vcpu] == NULL)
-        return -ENOENT;
-    return vcpu_op((u32)cmd, d->vcpu[vcpu], arg);
+    return v != NULL ? vcpu_op((u32)cmd, v, arg) : -ENOENT;
 }

@@ -47,19 +47,11 @@ static long put_text(u64 arg, const char *s, size_t field)
 
 static long put_compile_info(u64 arg)
 {
-    long rc = put_text(arg + offsetof(xen_compile_info_t, compiler), "cc " __VERSION__,
-                       sizeof(((xen_compile_info_t *)0)->compiler));
+    xen_compile_info_t info = {.compile_by = BUILD_BY};
 
-    if (!rc)
-        rc = put_text(arg + offsetof(xen_compile_info_t, compile_by), BUILD_BY,
-                      sizeof(((xen_compile_info_t *)0)->compile_by));
-    if (!rc)
-        rc = put_text(arg + offsetof(xen_compile_info_t, compile_domain), "",
-                      sizeof(((xen_compile_info_t *)0)->compile_domain));
-    if (!rc)
-        rc = put_text(arg + offsetof(xen_compile_info_t, compile_date), BUILD_DATE,
-                      sizeof(((xen_compile_info_t *)0)->compile_date));
-    return rc;
+    str_copy(info.compiler, "cc " __VERSION__, sizeof(info.compiler));
+    str_copy(info.compile_date, BUILD_DATE, sizeof(info.compile_date));
+    return GUESTMEM_OUT((xen_compile_info_t *)arg, &info) ? 0 : -EFAULT;
 }
 
 static long put_features(const struct domain *d, u64 arg)

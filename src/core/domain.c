@@ -349,13 +349,13 @@ void domain_put(struct domain *d)
     timer_set(&reap_timer, 1); /* a time that is past: at the next interrupt window */
 }
 
-static void vcpus_pause(struct domain *d)
+void domain_pause_vcpus(struct domain *d, u32 bits)
 {
     u32 i;
 
     for (i = 0; i < d->max_vcpus; i++)
         if (d->vcpu[i] != NULL)
-            vcpu_pause_set(d->vcpu[i], VPAUSE_DOMAIN);
+            vcpu_pause_set(d->vcpu[i], bits);
 }
 
 /* Waits until the vCPUs are off their CPUs, each as long as it is paused. */
@@ -370,7 +370,7 @@ static void vcpus_sync(struct domain *d)
 
 void domain_stop_vcpus(struct domain *d)
 {
-    vcpus_pause(d);
+    domain_pause_vcpus(d, VPAUSE_DOMAIN);
     vcpus_sync(d);
 }
 
@@ -391,7 +391,7 @@ void domain_pause(struct domain *d)
 {
     lock_acquire(&d->lock);
     d->pause_count++;
-    vcpus_pause(d);
+    domain_pause_vcpus(d, VPAUSE_DOMAIN);
     lock_release(&d->lock);
     /* The count keeps them paused. */
     vcpus_sync(d);
@@ -410,7 +410,7 @@ void domain_tool_pause(struct domain *d)
     lock_acquire(&d->lock);
     d->tool_pauses++;
     d->pause_count++;
-    vcpus_pause(d);
+    domain_pause_vcpus(d, VPAUSE_DOMAIN);
     lock_release(&d->lock);
     vcpus_sync(d);
 }
@@ -504,7 +504,7 @@ void domain_shutdown(struct domain *d, u32 reason)
     if (first) {
         d->state = DOMAIN_SHUTDOWN;
         d->was_shut_down = true;
-        vcpus_pause(d);
+        domain_pause_vcpus(d, VPAUSE_DOMAIN);
     }
     lock_release(&d->lock);
     if (!first)

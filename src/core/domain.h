@@ -128,6 +128,12 @@ struct guest_kind {
 };
 extern const struct guest_kind pv_guest_kind;
 
+/* vCPU `id` of d, or NULL. */
+static inline struct vcpu *domain_vcpu(const struct domain *d, u32 id)
+{
+    return id < d->max_vcpus ? d->vcpu[id] : NULL;
+}
+
 /* CPUID of d: by its own policy, if it was given one. */
 static inline const struct cpu_policy *domain_cpu_policy(const struct domain *d)
 {
@@ -173,6 +179,8 @@ void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 void domain_tool_pause(struct domain *d);
 int domain_tool_unpause(struct domain *d) MUST_CHECK;
+/* A reason not to run for each vCPU there is. */
+void domain_pause_vcpus(struct domain *d, u32 bits);
 /* Of a dying domain: its vCPUs are off their CPUs for good. */
 void domain_stop_vcpus(struct domain *d);
 /* A domain that has shut down goes on (a cancelled suspend). -EINVAL: it has not. */

@@ -53,11 +53,6 @@ void event_domain_fini(struct domain *d)
     domain_zfree(d, e, sizeof(*e));
 }
 
-static struct vcpu *event_vcpu(const struct domain *d, u32 id)
-{
-    return id < d->max_vcpus ? d->vcpu[id] : NULL;
-}
-
 /* Raising. */
 
 static NOINLINE void event_wake_pollers(struct domain *d, u32 port)
@@ -86,7 +81,7 @@ static bool event_anyone_polls(const struct evtchn_domain *e)
 
 static void event_deliver(struct domain *d, u32 port, u32 vcpu)
 {
-    struct vcpu *v = event_vcpu(d, vcpu);
+    struct vcpu *v = domain_vcpu(d, vcpu);
     unsigned int owed;
 
     if (!v)
@@ -163,7 +158,7 @@ int event_unmask(struct domain *d, u32 port)
     /* Any port of the table, as Xen has it: a kernel may unmask one that has just been closed. */
     if (event_port_word(d, port, &w))
         return -EINVAL;
-    v = event_vcpu(d, evtchn_vcpu(w));
+    v = domain_vcpu(d, evtchn_vcpu(w));
     if (!v)
         return -EINVAL;
     if (evtchn_2l_unmask(d->shared_info, &v->info, port) & EVTCHN_2L_NOTIFY)
@@ -233,7 +228,7 @@ int event_bind_virq(struct domain *d, u32 virq, u32 vcpu, u32 *port)
 
     if (virq >= NR_VIRQS || (event_virq_is_global(virq) && vcpu != 0))
         return -EINVAL;
-    v = event_vcpu(d, vcpu);
+    v = domain_vcpu(d, vcpu);
     if (!v)
         return -ENOENT;
     rc = event_reserve(d, port);
@@ -253,7 +248,7 @@ int event_bind_ipi(struct domain *d, u32 vcpu, u32 *port)
 {
     int rc;
 
-    if (!event_vcpu(d, vcpu))
+    if (!domain_vcpu(d, vcpu))
         return -ENOENT;
     rc = event_reserve(d, port);
     if (rc == 0)
@@ -292,7 +287,7 @@ static void event_unbind(struct domain *d, u32 port, evtchn_word_t w)
     if (evtchn_state(w) != EVTCHN_VIRQ)
         return;
     /* A global VIRQ is registered on vCPU 0 wherever it notifies. */
-    v = event_vcpu(d, event_virq_is_global(evtchn_arg(w)) ? 0 : evtchn_vcpu(w));
+    v = domain_vcpu(d, event_virq_is_global(evtchn_arg(w)) ? 0 : evtchn_vcpu(w));
     if (v && v->virq_port[evtchn_arg(w)] == port)
         WRITE_ONCE(v->virq_port[evtchn_arg(w)], 0);
 }
@@ -338,7 +333,7 @@ bool event_close_next(struct domain *d, u32 *port)
 
 int event_bind_vcpu(struct domain *d, u32 port, u32 vcpu)
 {
-    struct vcpu *v = event_vcpu(d, vcpu);
+    struct vcpu *v = domain_vcpu(d, vcpu);
     evtchn_word_t w;
     int rc;
 

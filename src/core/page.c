@@ -247,8 +247,7 @@ static bool try_again(bool *tried)
     return *tried = true;
 }
 
-/* 2^order frames off the heap, scrubbed. */
-static mfn_t take(unsigned int order, unsigned int addr_bits)
+mfn_t page_alloc_raw(unsigned int order, unsigned int addr_bits)
 {
     bool dirty, tried = false;
     u64 f;
@@ -267,7 +266,7 @@ static mfn_t take(unsigned int order, unsigned int addr_bits)
 
 mfn_t page_alloc_hv(unsigned int order)
 {
-    mfn_t m = take(order, 0);
+    mfn_t m = page_alloc_raw(order, 0);
 
     if (!mfn_eq(m, MFN_INVALID))
         __atomic_fetch_add(&hv_bytes, PAGE_SIZE << order, __ATOMIC_RELAXED);
@@ -276,9 +275,7 @@ mfn_t page_alloc_hv(unsigned int order)
 
 void page_free_hv(mfn_t mfn, unsigned int order)
 {
-    lock_acquire(&heap_lock);
-    buddy_free(&buddy, mfn.v, order, true);
-    lock_release(&heap_lock);
+    page_free_raw(mfn, order);
     __atomic_fetch_sub(&hv_bytes, PAGE_SIZE << order, __ATOMIC_RELAXED);
 }
 
@@ -689,11 +686,6 @@ bool page_stolen_replace(struct domain *d, mfn_t mfn, unsigned int order)
     if (last)
         domain_put(d);
     return there;
-}
-
-mfn_t page_alloc_raw(unsigned int order, unsigned int addr_bits)
-{
-    return take(order, addr_bits);
 }
 
 void page_free_raw(mfn_t mfn, unsigned int order)

@@ -453,7 +453,7 @@ int hvm_context_save_one(struct domain *d, u32 type, u32 vcpu, u8 *to, u32 room,
 /* One record; types that are not kept here are passed over. */
 static int load_record(struct domain *d, const struct hvm_save_descriptor *desc, const u8 *body)
 {
-    struct vcpu *v = desc->instance < d->max_vcpus ? d->vcpu[desc->instance] : NULL;
+    struct vcpu *v = domain_vcpu(d, desc->instance);
     const struct record *r;
 
     for (r = records; r < records + ARRAY_SIZE(records) && r->type != desc->typecode; r++)
@@ -465,15 +465,6 @@ static int load_record(struct domain *d, const struct hvm_save_descriptor *desc,
     if (desc->length < r->size || (desc->length > r->size && r->type != CPU_XSAVE_CODE))
         return -EINVAL;
     return r->load(v, body, desc->length);
-}
-
-static void all_down(struct domain *d)
-{
-    u32 i;
-
-    for (i = 0; i < d->max_vcpus; i++)
-        if (d->vcpu[i] != NULL)
-            vcpu_pause_set(d->vcpu[i], VPAUSE_DOWN);
 }
 
 int hvm_context_load(struct domain *d, const u8 *from, u32 len)
@@ -496,7 +487,7 @@ int hvm_context_load(struct domain *d, const u8 *from, u32 len)
             memcpy(&head, from + at, sizeof(head));
             if (head.magic != HVM_FILE_MAGIC || head.version != HVM_FILE_VERSION)
                 break;
-            all_down(d);
+            domain_pause_vcpus(d, VPAUSE_DOWN);
         } else {
             rc = load_record(d, &desc, from + at);
             if (rc != 0)

@@ -14,6 +14,7 @@
 #include "arch/insn.h"
 #include "core/guestmem.h"
 #include "core/hypercall.h"
+#include "core/physmap.h"
 #include "pure/ptype.h"
 #include "pure/segdesc.h"
 #include "pv/pv_mmu.h"
@@ -63,15 +64,16 @@ static void fill_empty(struct vcpu *v)
     set_slot(v, SLOT_LAST, zero_entry());
 }
 
-bool pv_desc_get_page(const struct vcpu *v, u64 mfn, struct page **out)
+/*
+ * A SEG reference and the general one below it, on a frame of v's domain; contents checked.
+ * False: not possible.
+ */
+static bool get_frame(const struct vcpu *v, u64 mfn)
 {
-    struct page *pg;
+    struct page *pg = physmap_get_page(v->domain, GFN(mfn), false);
     int rc;
 
-    if (!page_valid(MFN(mfn)))
-        return false;
-    pg = page_of(MFN(mfn));
-    if (!ptype_get_page(pg, v->domain->id))
+    if (pg == NULL)
         return false;
     rc = ptype_get_type(pg, PTYPE_SEG);
     if (rc == 1) {
@@ -82,15 +84,12 @@ bool pv_desc_get_page(const struct vcpu *v, u64 mfn, struct page **out)
             ptype_put_type(pg);
         }
     }
-    if (rc) {
+    if (rc)
         ptype_put_page(pg);
-        return false;
-    }
-    *out = pg;
-    return true;
+    return rc == 0;
 }
 
-static void put_mfn(u64 mfn)
+static void put_frame(u64 mfn)
 {
     struct page *pg = page_of(MFN(mfn));
 
@@ -111,22 +110,21 @@ void pv_desc_destroy_gdt(struct vcpu *v)
     fill_empty(v);
     pv->gdt_entries = 0;
     for (i = 0; i < n; i++)
-        put_mfn(pv->gdt_frames[i]);
+        put_frame(pv->gdt_frames[i]);
 }
 
 int pv_desc_set_gdt(struct vcpu *v, const u64 *frames, u32 entries)
 {
     struct pv_vcpu *pv = v->pv;
     u32 i, nframes = gdt_pages(entries);
-    struct page *pg;
 
     if (entries > GDT_MAX_ENTRIES)
         return -EINVAL;
     for (i = 0; i < nframes; i++) {
-        if (pv_desc_get_page(v, frames[i], &pg))
+        if (get_frame(v, frames[i]))
             continue;
         while (i-- > 0)
-            put_mfn(frames[i]);
+            put_frame(frames[i]);
         return -EINVAL;
     }
     pv_desc_destroy_gdt(v);
@@ -148,7 +146,7 @@ static void drop_ldt_pages(struct vcpu *v)
         if (!e)
             continue;
         set_slot(v, i, 0);
-        put_mfn((e & PTE_ADDR) >> PAGE_SHIFT);
+        put_frame((e & PTE_ADDR) >> PAGE_SHIFT);
     }
 }
 
@@ -163,7 +161,6 @@ bool pv_desc_ldt_fault(struct vcpu *v, u64 offset)
 {
     struct pv_vcpu *pv = v->pv;
     u32 slot = SLOT_LDT + (u32)(offset >> PAGE_SHIFT);
-    struct page *pg;
     const u64 *l1;
     u64 e, mfn;
 
@@ -174,7 +171,7 @@ bool pv_desc_ldt_fault(struct vcpu *v, u64 offset)
     e = l1 ? READ_ONCE(*l1) : 0;
     lock_release(&v->domain->pv->mmu_lock);
     mfn = (e & PTE_ADDR) >> PAGE_SHIFT;
-    if (!(e & PTE_P) || !pv_desc_get_page(v, mfn, &pg))
+    if (!(e & PTE_P) || !get_frame(v, mfn))
         return false;
     set_slot(v, slot, mfn << PAGE_SHIFT | SLOT_FLAGS);
     return true;

@@ -9,7 +9,6 @@
 
 #include "base/def.h"
 
-struct page;
 struct vcpu;
 
 /*
@@ -36,11 +35,5 @@ bool pv_desc_ldt_fault(struct vcpu *v, u64 offset);
  */
 void pv_desc_unload(void);
 void pv_desc_load(struct vcpu *v);
-
-/*
- * A SEG reference and the general one below it, on a frame of v's domain; contents checked.
- * False: not possible.
- */
-bool pv_desc_get_page(const struct vcpu *v, u64 mfn, struct page **out) MUST_CHECK;
 
 #endif

@@ -30,37 +30,25 @@ static int ext_self_only(const struct ext_call *c, const char *op)
                       : 0;
 }
 
+/* The four ways to pin, and the one back. */
 static int ext_pin(struct ext_call *c, const struct mmuext_op *op)
 {
+    bool unpin = op->cmd == MMUEXT_UNPIN_TABLE;
     struct pvpt_view w;
     int rc;
 
     pv_mmu_view(&w, c->d, c->d->id);
     lock_acquire(&c->d->pv->mmu_lock);
     rc = pv_mmu_drain_locked(c->d, &c->budget);
-    if (!rc && c->d->state >= DOMAIN_DYING)
+    if (!rc && unpin)
+        rc = pvpt_unpin(&w, op->arg1.mfn, &c->d->pv->mmu_leftover, &c->budget);
+    else if (!rc && c->d->state >= DOMAIN_DYING)
         rc = pvpt_refuse(&w, -EINVAL, "the domain is dying", 0, op->arg1.mfn);
-    if (!rc)
+    else if (!rc)
         rc = pvpt_pin(&w, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1, &c->budget);
     lock_release(&c->d->pv->mmu_lock);
     if (unlikely(rc && rc != -ERESTART))
-        pv_mmu_explain("mmuext_op: pin", rc, &w);
-    return rc;
-}
-
-static int ext_unpin(struct ext_call *c, const struct mmuext_op *op)
-{
-    struct pvpt_view w;
-    int rc;
-
-    pv_mmu_view(&w, c->d, c->d->id);
-    lock_acquire(&c->d->pv->mmu_lock);
-    rc = pv_mmu_drain_locked(c->d, &c->budget);
-    if (!rc)
-        rc = pvpt_unpin(&w, op->arg1.mfn, &c->d->pv->mmu_leftover, &c->budget);
-    lock_release(&c->d->pv->mmu_lock);
-    if (unlikely(rc && rc != -ERESTART))
-        pv_mmu_explain("mmuext_op: unpin", rc, &w);
+        pv_mmu_explain(unpin ? "mmuext_op: unpin" : "mmuext_op: pin", rc, &w);
     return rc;
 }
 
@@ -196,9 +184,8 @@ static int ext_one(struct ext_call *c, const struct mmuext_op *op)
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-        return ext_pin(c, op);
     case MMUEXT_UNPIN_TABLE:
-        return ext_unpin(c, op);
+        return ext_pin(c, op);
     case MMUEXT_TLB_FLUSH_LOCAL:
     case MMUEXT_INVLPG_LOCAL:
     case MMUEXT_TLB_FLUSH_MULTI:
