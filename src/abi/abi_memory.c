@@ -13,7 +13,6 @@
 #include "abi/abi_exchange.h"
 #include "abi/abi_memory_tools.h"
 #include "abi/abi_physmap.h"
-#include "base/lib.h"
 #include "core/domain.h"
 #include "core/guestmem.h"
 #include "core/host.h"

@@ -3,7 +3,6 @@
  * sysctl: what is where? One NUMA node, one socket, one core per processor (public header
  * sysctl.h).
  */
-#include "abi/abi.h"
 #include "abi/abi_control.h"
 #include "core/guestmem.h"
 #include "core/page.h"

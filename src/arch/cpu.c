@@ -14,7 +14,6 @@
 #include "arch/insn.h"
 #include "arch/upcalls.h"
 #include "base/lib.h"
-#include "pure/port.h"
 
 struct cpu_features cpu_features;
 

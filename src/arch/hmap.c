@@ -11,8 +11,6 @@
 #include "arch/cpu.h"
 #include "arch/insn.h"
 #include "arch/upcalls.h"
-#include "base/lib.h"
-#include "pure/port.h"
 
 extern u8 image_start[], image_text_end[], image_rodata_end[], image_end[];
 

@@ -6,7 +6,6 @@
  */
 #include "arch/hmap.h"
 #include "arch/insn.h"
-#include "base/lib.h"
 #include "boot/dom0_pv.h"
 #include "boot/unpack_glue.h"
 #include "core/console.h"

@@ -5,7 +5,6 @@
  */
 #include "boot/options.h"
 
-#include "base/lib.h"
 #include "core/console.h"
 #include "pure/credit.h"
 #include "wire/wire.h"

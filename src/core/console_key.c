@@ -15,7 +15,6 @@
 #include "arch/irq.h"
 #include "arch/serial.h"
 #include "arch/smp.h"
-#include "base/lib.h"
 #include "core/event.h"
 #include "core/grant.h"
 #include "core/page.h"

@@ -12,14 +12,11 @@
  */
 #include "core/domain.h"
 
-#include "arch/clock.h"
-#include "base/lib.h"
 #include "core/console.h"
 #include "core/event.h"
 #include "core/page.h"
 #include "core/grant.h"
 #include "core/pirq.h"
-#include "core/sched.h"
 #include "core/sched_pool.h"
 #include "core/timer.h"
 #include "core/vtime.h"

@@ -18,7 +18,6 @@
  * without a spin loop: a cross call to all CPUs after the pointers have changed waits for those who
  * still use the old ones.
  */
-#include "base/lib.h"
 #include "core/domain.h"
 #include "core/event.h"
 #include "core/grant.h"

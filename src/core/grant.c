@@ -12,7 +12,6 @@
  */
 #include "core/grant.h"
 
-#include "base/lib.h"
 #include "core/hypercall.h"
 #include "core/physmap.h"
 #include "pure/ptype.h"

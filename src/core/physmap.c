@@ -7,7 +7,6 @@
  */
 #include "core/physmap.h"
 
-#include "base/lib.h"
 #include "pure/ptype.h"
 
 /* Before the tools have said anything: enough for the special pages and 1 GiB. */

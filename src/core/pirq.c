@@ -15,7 +15,6 @@
 
 #include "arch/clock.h"
 #include "arch/irq.h"
-#include "base/lib.h"
 #include "core/event.h"
 #include "core/page.h"
 #include "core/timer.h"

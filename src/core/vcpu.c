@@ -11,7 +11,6 @@
 
 #include "arch/insn.h"
 #include "arch/smp.h"
-#include "base/lib.h"
 #include "core/domain.h"
 #include "core/event.h"
 #include "core/page.h"

@@ -8,7 +8,6 @@
 #include "arch/insn.h"
 #include "base/lib.h"
 #include "core/hypercall.h"
-#include "core/sched.h"
 #include "hvm/hvm.h"
 
 #define PAT_RESET  0x0007040600070406ul

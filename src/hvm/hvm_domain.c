@@ -10,7 +10,6 @@
 #include "arch/insn.h"
 #include "base/lib.h"
 #include "core/console.h"
-#include "core/sched.h"
 #include "hvm/hvm.h"
 #include "pure/ptype.h"
 

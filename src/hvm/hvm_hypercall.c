@@ -4,7 +4,6 @@
  * number and arguments are where PV guests have them. 32-bit code uses ebx, ecx, edx, esi, edi, and
  * may make the calls whose structures look alike in both sizes; others answer -ENOSYS there.
  */
-#include "base/lib.h"
 #include "core/hypercall.h"
 #include "hvm/hvm.h"
 

@@ -11,7 +11,6 @@
  */
 #include "core/console.h"
 #include "core/event.h"
-#include "core/sched.h"
 #include "hvm/hvm.h"
 
 #define TIMER_MIN_NS 50000ul /* a guest's timer does not fire more often */

@@ -18,7 +18,6 @@
 #include "arch/irq.h"
 #include "base/lib.h"
 #include "core/console.h"
-#include "core/sched.h"
 
 #define MSR_VM_CR       0xc0010114
 #define MSR_VM_HSAVE_PA 0xc0010117

@@ -17,7 +17,6 @@
 #include "arch/regs.h"
 #include "base/lib.h"
 #include "core/console.h"
-#include "core/sched.h"
 
 #define MSR_FEATURE_CONTROL 0x3a
 #define FEATURE_LOCKED      1ul

@@ -8,7 +8,6 @@
  */
 #include "pure/acpi_tables.h"
 
-#include "base/lib.h"
 #include "pure/bytes.h"
 #include "pure/port.h"
 

@@ -8,8 +8,6 @@
  */
 #include "pure/conline.h"
 
-#include "base/lib.h"
-
 /*
  * len == CONLINE_DONE marks a line that was given out: the next character starts afresh. It keeps
  * the text valid for the caller without a copy.

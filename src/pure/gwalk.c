@@ -5,8 +5,6 @@
  */
 #include "pure/gwalk.h"
 
-#include "base/lib.h"
-
 #define CR0_PG   (1ul << 31)
 #define CR0_WP   (1ul << 16)
 #define CR4_PSE  (1ul << 4)

@@ -13,7 +13,6 @@
 #include "base/lib.h"
 #include "core/console.h"
 #include "core/event.h"
-#include "core/sched.h"
 #include "pv/pv.h"
 #include "pv/pv_cpuid.h"
 #include "pv/pv_debug.h"
