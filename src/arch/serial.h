@@ -10,7 +10,6 @@ struct serial_config {
     u32 baud;    /* 0: leave as the firmware set it */
     u8 data_bits, stop_bits;
     char parity; /* n o e m s */
-    u8 isa_irq;  /* 0: poll */
 };
 
 /* False when nothing answers at io_base. */

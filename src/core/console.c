@@ -322,7 +322,6 @@ void console_init_serial(void)
         .data_bits = c->data_bits,
         .stop_bits = c->stop_bits,
         .parity = c->parity,
-        .isa_irq = c->irq,
     };
     u32 both = CMDLINE_CONSOLE_COM1 | CMDLINE_CONSOLE_COM2, idx = 0, n;
     enum entry e;
