@@ -152,7 +152,8 @@ def prepare():
 def machine_for(hv):
     """The machine of the microbenchmarks."""
     return vm.Machine(hv=hv, cpu="max,-smap,-smep", smp=1, mem=1024, d0mem=512, root_disk="",
-                      icount=True, d0opt="norandmaps", initrd=os.path.join(OUT, "initrd.gz"))
+                      icount=True, jump=True, d0opt="norandmaps",
+                      initrd=os.path.join(OUT, "initrd.gz"))
 
 
 def microbench(only, systems):

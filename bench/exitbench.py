@@ -25,7 +25,7 @@ ELF = os.path.join(vm.BUILD, "guest", "pvh_exits.elf")
 def machine_for(hv, elf):
     """One processor, counted instructions; the micro dom0 in dom0's place."""
     return vm.Machine(hv=hv, cpu="max,-smap,-smep", smp=1, mem=512, root_disk="", icount=True,
-                      modules=[elf],
+                      jump=True, modules=[elf],
                       hvopt="dom0_mem=128M,max:128M dom0_max_vcpus=1 noreboot")
 
 

@@ -23,7 +23,7 @@ import vm
 
 GUESTS = os.path.join(vm.TOP, "test", "guest")
 OUT = os.path.join(vm.BUILD, "guest")
-SECONDS = 30
+SECONDS = 90
 LINE = re.compile(r"(ok|FAIL|value|skip|CRASH) (.*)$")
 VERDICT = re.compile(r"VERDICT (success|failure|skip|error) (.*)$")
 # How each hypervisor says that dom0 came to a bad end.
@@ -64,8 +64,9 @@ class Run:
         m = vm.knobs()
         m.root_disk = ""
         m.nic = ""
-        m.icount = os.path.exists(os.path.join(GUESTS, self.test, "icount"))
+        m.icount = m.jump = os.path.exists(os.path.join(GUESTS, self.test, "icount"))
         m.smp = int(self.file("smp") or m.smp)
+        m.hvm = self.test.startswith("pvh_")
         m.mem = int(os.environ.get("MEM") or 512)
         elf = os.path.join(OUT, self.test + ".elf")
         m.modules = [f"{elf} {self.arguments}".strip()]

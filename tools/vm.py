@@ -45,6 +45,9 @@ class Machine:
     nic: str = ""
     accel: str = "tcg"
     icount: bool = False
+    # With icount: the clock jumps to the next timer when all CPUs are idle. Else that takes its
+    # time, and a disk that the host has to wait for is not late by the machine's clock.
+    jump: bool = False
     hvm: bool = False  # hardware-assisted guests run: see command()
     kernel: str = ""
     initrd: str = ""
@@ -76,7 +79,9 @@ class Machine:
         disks += self.disks
         args = ["-device", "ahci,id=sata"] if self.disk == "ahci" and disks else []
         for n, (path, snapshot) in enumerate(disks):
-            args += ["-drive", f"if=none,id=disk{n},file={escape(path)},format=raw,"
+            # Where the host's time is not the machine's, it does not wait for the host's disk.
+            cache = "unsafe" if self.icount else "writeback"
+            args += ["-drive", f"if=none,id=disk{n},file={escape(path)},format=raw,cache={cache},"
                      f"snapshot={'on' if snapshot else 'off'}"]
             device = {"virtio": f"virtio-blk-pci,drive=disk{n}",
                       "ahci": f"ide-hd,drive=disk{n},bus=sata.{n}",
@@ -122,7 +127,7 @@ class Machine:
         args = [QEMU, "-accel", self.accel + threads, "-cpu", self.effective_cpu(), "-M", self.mach,
                 "-smp", str(self.smp), "-m", str(self.mem), "-display", "none"]
         if self.icount:
-            args += ["-icount", "shift=0,sleep=off"]
+            args += ["-icount", f"shift=0,sleep={'off' if self.jump else 'on'}"]
         return args + self._boot_args() + self._disk_args() + self._nic_args() + self.extra
 
 

@@ -64,7 +64,7 @@ show xl sched-rtds -d p1 -v all -p 10000 -b 9000 -e 0
 xl sched-rtds -d p1 -v all | sed 's/^/SCHED rt: /'
 ticks "in rt"
 show xl destroy p1
-sleep 1
+while xl list | grep -q "^p1 \|(null)"; do sleep 0.2; done
 show xl cpupool-destroy rt
 show xl cpupool-destroy edge
 show xl cpupool-cpu-add Pool-0 2

@@ -10,7 +10,7 @@ import linux_guest
 MIB = int(os.environ.get("GUESTNET_MIB", "256"))
 TIMEOUT = 900 + 10 * MIB
 VARIANTS = {"smp": {}, "pvh": {"hvm": True},
-            "rate": {"icount": True, "smp": 1, "cpu": "max,-smap,-smep"}}
+            "rate": {"icount": True, "jump": True, "smp": 1, "cpu": "max,-smap,-smep"}}
 QUICK = ["smp"]
 WAYS = ("guest to dom0", "dom0 to guest", "guest to guest")
 EXPECT = [rf"NET {way} ok: {MIB} MiB in \d+ us, {MIB << 20} bytes equal" for way in WAYS]

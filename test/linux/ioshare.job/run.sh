@@ -51,8 +51,9 @@ flow=0
 while [ $flow -lt 8 ]; do
     flow=$((flow + 1))
     dd if=/dev/urandom of=/run/sent bs=64k count=4 status=none
-    nc -l -d 192.168.77.1 $((5000 + flow)) >/run/received &
+    timeout 300 nc -l -d 192.168.77.1 $((5000 + flow)) >/run/received &
     listener=$!
+    until_true 30 listening $((5000 + flow))
     guest_begin io "nc -l -p $((6000 + flow)) >/tmp/r; nc 192.168.77.1 $((5000 + flow)) </tmp/r"
     until_true 20 nc -N 192.168.77.2 $((6000 + flow)) </run/sent || fail "the guest does not listen"
     guest_end io
@@ -68,8 +69,9 @@ speed() { # KIB MS
     echo $(($1 * 1000 / $2))
 }
 send() { # ADDRESS: sets answer, the ms it took
-    nc -l -d "$1" 5001 >/run/received &
+    timeout 300 nc -l -d "$1" 5001 >/run/received &
     listener=$!
+    until_true 30 listening 5001
     guest io "begun=\$(now); dd if=/dev/zero bs=64k count=$((net_kib / 64)) 2>/dev/null |" \
         "nc $1 5001; echo \$((\$(now) - begun))"
     wait $listener

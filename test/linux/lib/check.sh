@@ -68,6 +68,10 @@ until_says() {
 same() { # WHAT GOT WANT
     [ "$2" = "$3" ] && pass "$1" || miss "$1: '$2' is not '$3'"
 }
+near() { # WHAT GOT WANT: in MiB; a few pages that are kept for small objects may be one
+    [ $(($2 - $3)) -ge -1 ] && [ $(($2 - $3)) -le 1 ] && pass "$1" ||
+        miss "$1: '$2' is not about '$3'"
+}
 verdict() { echo "VERDICT ok=$ok bad=$bad"; }
 
 free_mem() { xl info | awk '/^free_memory/{print $3}'; }

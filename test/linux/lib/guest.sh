@@ -83,6 +83,9 @@ guest() { # NAME COMMAND...: one after the other
     guest_begin "$@"
     guest_end "$1"
 }
+listening() { # PORT: somebody waits for a connection to it
+    grep -qi ":$(printf %04x "$1") 0*:0000 0A " /proc/net/tcp /proc/net/tcp6
+}
 domain_gone() { ! xl domid "$1" >/dev/null 2>&1 && ! xl list | grep -q '(null)'; }
 guest_destroy() { # NAME: and nothing of it is left
     timeout 120 xl destroy "$1" || fail "xl destroy $1"

@@ -32,7 +32,7 @@ def check(ctx):
         return ["too few clock marks on the serial line"]
     # A mark can arrive late (the line is slow, the host busy) but never early: taking the least
     # delay among the first and among the last marks cancels that out.
-    few = max(2, len(marks) // 12)
+    few = max(2, len(marks) // 7)
     host0, dom0 = min(marks[:few], key=lambda m: m[0] - m[1])
     host1, dom1 = min(marks[-few:], key=lambda m: m[0] - m[1])
     drift = (dom1 - dom0) / (host1 - host0) - 1

@@ -9,7 +9,7 @@ while :; do
     read -r now _ </proc/uptime
     echo "TIME mark $now"
     [ "${now%.*}" -lt $end ] || break
-    sleep 2
+    sleep 0.25
 done
 wait $!
 rc=$?

@@ -9,7 +9,7 @@ import statistics
 import vm
 
 TIMEOUT = 900
-VARIANTS = {"default": {"icount": True, "smp": 1, "mem": 1024, "d0opt": "norandmaps"}}
+VARIANTS = {"default": {"icount": True, "jump": True, "smp": 1, "mem": 1024, "d0opt": "norandmaps"}}
 
 
 def prepare(ctx):

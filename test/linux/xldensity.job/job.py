@@ -9,8 +9,8 @@ import statistics
 
 GUESTS = int(os.environ.get("DENSITY_GUESTS", "40"))
 TIMEOUT = 900
-VARIANTS = {"default": {"mem": 4096, "icount": True},
-            "oxen": {"mem": 4096, "icount": True, "d0opt": "xenstored=oxenstored"}}
+VARIANTS = {"default": {"mem": 4096, "icount": True, "jump": True},
+            "oxen": {"mem": 4096, "icount": True, "jump": True, "d0opt": "xenstored=oxenstored"}}
 EXPECT = [r"audit: \d+ frames, .* 0 errors"]
 KIB_MAX = 256
 GROWTH_MAX = 1.3

@@ -38,6 +38,7 @@ ping -c 2 -s 8000 -W 10 $vm >/run/ping || fail "ping of 8000 bytes: $(cat /run/p
 say "ping ok"
 timeout 300 nc -l -d 5001 >/run/received &
 listener=$!
+until_true 30 listening 5001
 guest pv1 "dd if=/dev/urandom of=/tmp/s bs=1M count=$net_mib 2>/dev/null; nc $bridge 5001" \
     "</tmp/s; sha256sum </tmp/s | cut -d' ' -f1; rm /tmp/s"
 wait $listener
@@ -126,6 +127,7 @@ timeout 60 xl block-detach pv1 xvdb || fail "block-detach"
 
 # The end, in the middle of everything.
 nc -l -d 5003 >/dev/null &
+until_true 30 listening 5003
 guest pv1 "(while :; do dd if=/dev/xvda of=/dev/null bs=1M; done) >/dev/null 2>&1 &" \
     "(while :; do dd if=/dev/zero of=/dev/xvda bs=1M seek=$disk_mib count=4; done)" \
     ">/dev/null 2>&1 & (while :; do cat /dev/zero; done | nc $bridge 5003) >/dev/null 2>&1 &" \

@@ -67,16 +67,23 @@ guest q 'cat /sys/class/graphics/fb0/virtual_size'
 say "fb0 $answer"
 guest q 'echo 0 >/sys/class/vtconsole/vtcon1/bind; f() { tr "\0" "$1" </dev/zero |' \
     'head -c $((800 * 300 * 4)); }; { f "\252"; f "\125"; } >/dev/fb0'
-say "drawn $(look)"
+# The guest's frame buffer and QEMU's screen each follow after a while.
+drawn() {
+    screen=$(look)
+    [ "${screen%colours=2 upper*}" != "$screen" ]
+}
+until_true 30 drawn
+say "drawn $screen"
 guest_begin q 'read -r line </dev/tty1; echo "$line"'
 look 'wheeler~' >/dev/null
 guest_end q
 same "keys" "$answer" wheeler
 
 guest_destroy q
-same "qcow2 written" "$written" "$(content a)"
+# libxl tells QEMU to end, and does not wait: until then the image is locked.
 no_qemu() { ! pgrep -f '[x]en-qemu-system' >/dev/null; }
 until_true 30 no_qemu
+same "qcow2 written" "$written" "$(content a)"
 say "processes left $(pgrep -fc '[x]en-qemu-system')"
 say "free before $free_before"
 say "free after $(free_mem)"

@@ -48,7 +48,7 @@ same "list -l: weight and cap" "$(grep -c '"weight": 300\|"cap": 25' /run/said)"
 # The cap: a vCPU that spins gets a quarter of a processor.
 guest 'while :; do :; done >/dev/null 2>&1 & echo $!'
 spinner=$answer
-percent=$(xentop -b -i 2 -d 4 | awk '$1 == "pv1" {p = $4} END {print int(p)}')
+percent=$(xentop -b -i 2 -d 8 | awk '$1 == "pv1" {p = $4} END {print int(p)}')
 same "cap of 25: $percent %" "$((percent >= 22 && percent <= 27))" 1
 guest "kill $spinner"
 want "sched-credit2: no cap" '' xl sched-credit2 -d pv1 -c 0

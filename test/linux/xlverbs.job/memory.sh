@@ -19,11 +19,11 @@ free_128=$(free_mem)
 want "mem-set: less" '' xl mem-set pv1 96
 until_says "list: less" '^pv1 +[0-9]+ +96 ' 20 xl list
 inside 98304
-same "free memory: 32 MiB more" "$(($(free_mem) - free_128))" 32
+near "free memory: 32 MiB more" "$(($(free_mem) - free_128))" 32
 want "mem-set: more" '' xl mem-set pv1 160m
 until_says "list: more" '^pv1 +[0-9]+ +160 ' 20 xl list
 inside 163840
-same "free memory: 32 MiB less" "$((free_128 - $(free_mem)))" 32
+near "free memory: 32 MiB less" "$((free_128 - $(free_mem)))" 32
 refused "mem-set: above the maximum" 'must be less than or equal to memory_static_max' \
     xl mem-set pv1 161
 refused "mem-set: words" 'invalid memory size' xl mem-set pv1 x
