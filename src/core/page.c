@@ -242,8 +242,10 @@ static bool try_again(bool *tried)
 {
     if (*tried)
         return false;
-    while (READ_ONCE(scrubbing))
+    while (READ_ONCE(scrubbing)) {
+        smp_serve_mailbox();
         insn_pause();
+    }
     return *tried = true;
 }
 
@@ -317,6 +319,7 @@ size_t page_zsize(size_t size)
 
 void *page_zalloc(size_t size)
 {
+    bool tried = false;
     void *p;
     mfn_t m;
 
@@ -324,11 +327,13 @@ void *page_zalloc(size_t size)
         m = page_alloc_hv(order_of(size));
         return mfn_eq(m, MFN_INVALID) ? NULL : port_map(m);
     }
-    lock_acquire(&heap_lock);
-    if (slab.get_page == NULL)
-        slab_init(&slab, slab_get_page, slab_put_page, NULL);
-    p = slab_alloc(&slab, size);
-    lock_release(&heap_lock);
+    do {
+        lock_acquire(&heap_lock);
+        if (slab.get_page == NULL)
+            slab_init(&slab, slab_get_page, slab_put_page, NULL);
+        p = slab_alloc(&slab, size);
+        lock_release(&heap_lock);
+    } while (p == NULL && try_again(&tried));
     return p;
 }
 
@@ -452,10 +457,9 @@ static bool moved(struct domain *d, u64 nr)
 /* Heap lock held: frames off the heap for d, out of its claim first; BUDDY_NONE. */
 static u64 take_for(struct domain *d, unsigned int order, unsigned int addr_bits, bool *dirty)
 {
-    u64 nr = (u64)1 << order, used = MIN(d->claim, nr), f = BUDDY_NONE;
+    u64 nr = (u64)1 << order, used = MIN(d->claim, nr);
+    u64 f = buddy_alloc(&buddy, order, addr_bits, BUDDY_PREFER_HIGH, dirty);
 
-    if (may_have(d, nr))
-        f = buddy_alloc(&buddy, order, addr_bits, BUDDY_PREFER_HIGH, dirty);
     if (f != BUDDY_NONE) {
         d->moving += nr; /* at once: two CPUs cannot both take the last page */
         d->claim -= used;
@@ -466,15 +470,16 @@ static u64 take_for(struct domain *d, unsigned int order, unsigned int addr_bits
 
 mfn_t page_alloc_domain(struct domain *d, unsigned int order, unsigned int addr_bits)
 {
-    bool dirty, last, tried = false;
+    bool dirty, last, may, tried = false;
     mfn_t m;
     u64 f;
 
     do {
         lock_acquire(&heap_lock);
-        f = take_for(d, order, addr_bits, &dirty);
+        may = may_have(d, (u64)1 << order);
+        f = may ? take_for(d, order, addr_bits, &dirty) : BUDDY_NONE;
         lock_release(&heap_lock);
-    } while (f == BUDDY_NONE && try_again(&tried));
+    } while (may && f == BUDDY_NONE && try_again(&tried));
     if (f == BUDDY_NONE)
         return MFN_INVALID;
     if (dirty && !page_no_scrub)

@@ -364,16 +364,18 @@ static bool sched_steal(struct sched_cpu *c, u64 now)
  * Units wait here: should one be on another CPU? Returns whom to kick. After the switch: before it
  * the one that has just run cannot leave, and there may be no other.
  */
-static u64 sched_balance(struct sched_cpu *c, u64 now)
+static u64 sched_balance(struct sched_cpu *c)
 {
-    u64 online = READ_ONCE(sched_online), kick = 0;
+    u64 online = READ_ONCE(sched_online), kick = 0, now;
     struct credit_unit *u;
     struct sched_cpu *to;
     u32 cpu, again;
 
     lock_acquire(&c->lock);
+    now = clock_now(); /* no earlier than what others, who had the lock, wrote */
     credit_charge(&c->queue, now);
-    if (credit_push(&c->queue, online, sched_queue, now, &cpu) && lock_try(&sched_cpus[cpu].lock)) {
+    if (now - c->queue.balanced >= CREDIT_BALANCE &&
+        credit_push(&c->queue, online, sched_queue, now, &cpu) && lock_try(&sched_cpus[cpu].lock)) {
         to = &sched_cpus[cpu];
         u = credit_push(&c->queue, online, sched_queue, now, &again);
         if (u && again == cpu) {
@@ -475,7 +477,7 @@ static void sched_run(void)
         sched_wake(prev);
     if (READ_ONCE(c->queue.waiting)) {
         if (now - c->queue.balanced >= CREDIT_BALANCE)
-            sched_kick(sched_balance(c, now));
+            sched_kick(sched_balance(c));
         sched_kick(sched_idle_for(c));
     }
 }

@@ -437,6 +437,8 @@ struct credit_unit *credit_push(struct credit_queue *q, u64 online,
     struct credit_unit *u, *best = NULL;
     u32 cpu;
 
+    if (!q->running)
+        return NULL; /* who waits was just woken for this CPU */
     q->balanced = now;
     for (u = q->first; u; u = u->next) {
         if (READ_ONCE(u->busy) || (best && best->moved_at <= u->moved_at))
@@ -448,10 +450,17 @@ struct credit_unit *credit_push(struct credit_queue *q, u64 online,
         }
     }
     u = q->running;
-    if (!best || !u || best->moved_at <= u->moved_at ||
-        credit_better(q, u, online, queue, now) == q->cpu)
+    if (!best || best->moved_at <= u->moved_at ||
+        credit_better(q, u, online, queue, now) == q->cpu) {
+        q->turn = 0;
         return best;
-    q->balanced = now - CREDIT_BALANCE; /* it is the running one's turn, as soon as it waits */
+    }
+    /* It is the running one's turn, as soon as it waits; it may sleep or park instead. */
+    if (!q->turn)
+        q->turn = now;
+    if (now - q->turn >= 2 * MAX(CREDIT_SLICE_MAX, q->ratelimit))
+        return best;
+    q->balanced = now - CREDIT_BALANCE;
     return NULL;
 }
 
@@ -466,6 +475,7 @@ void credit_move(struct credit_queue *q, struct credit_queue *to, struct credit_
     credit_link(to, u);
     to->load += u->weight;
     u->moved_at = to->balanced = now; /* as things are now they stay for a while on both */
+    q->turn = 0;
     if (unlikely(u->limited)) {
         credit_limit_leave(q, u);
         credit_limit_enter(to, u);

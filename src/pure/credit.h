@@ -85,6 +85,7 @@ struct credit_queue {
     u64 floor;
     u64 load;      /* weights of running and waiting */
     u64 balanced;  /* last look for imbalance */
+    u64 turn;      /* since when the running unit is the one to go; 0: it is not */
     u64 ratelimit; /* real: a turn lasts so long before a waker without reservation ends it */
     u32 waiting;
     u32 cpu;
@@ -137,8 +138,9 @@ struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu);
  * For a queue with waiters: a unit that another CPU should have instead, the least loaded of those
  * that unit should use, and which (*to); or NULL. Moves that only swap the roles of two CPUs are
  * wanted too: they let three equal units share two CPUs; so that all take their turns, the one goes
- * that has not moved for longest, though it be the one that runs and has to wait first. Says in
- * q->balanced when to look again. queue[cpu] for all bits of online; their loads are hints.
+ * that has not moved for longest, though it be the one that runs and has to wait first: that is
+ * waited for as long as two turns may take. Nobody leaves an idle CPU. Says in q->balanced when to
+ * look again. queue[cpu] for all bits of online; their loads are hints.
  */
 struct credit_unit *credit_push(struct credit_queue *q, u64 online,
                                 const struct credit_queue *const *queue, u64 now, u32 *to);

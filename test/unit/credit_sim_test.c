@@ -486,6 +486,31 @@ TEST(three_with_a_wish_that_cannot_be)
     three_share_two(4, 12);
 }
 
+/*
+ * One of three on two CPUs is never in line when somebody looks: it parks by its cap, or sleeps. It
+ * does not keep the one beside it from its share.
+ */
+TEST(who_never_waits_holds_nobody_up)
+{
+    u32 sleeps, i;
+
+    for (sleeps = 0; sleeps < 2; sleeps++) {
+        toy_init(2);
+        if (sleeps) {
+            toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 1 * MS;
+            toy_task[0].arg[1] = 2 * MS;
+        } else {
+            toy_set_cap(toy_spinner(256), 40);
+        }
+        for (i = 1; i < 3; i++)
+            toy_spinner(256)->unit.cpu = i & 1;
+        toy_run(2 * SEC);
+        toy_measure(30 * SEC, share);
+        near(share[1], sleeps ? 8333 : 8000, 500, "of what is left, a half");
+        near(share[2], sleeps ? 8333 : 8000, 500, "and the other");
+    }
+}
+
 TEST(idle_costs_nothing)
 {
     u64 before;

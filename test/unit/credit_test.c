@@ -379,6 +379,28 @@ TEST(taking_turns_elsewhere)
     CHECK(credit_push(&queue[0], 3, queues, now, &to) == &unit[2]);
 }
 
+/* But it is not waited for without end; and who was woken for an idle CPU stays there. */
+TEST(turns_come_to_an_end)
+{
+    const struct credit_queue *const queues[2] = {&queue[0], &queue[1]};
+    u32 to = 9;
+
+    fresh();
+    credit_wake(&queue[0], &unit[2], &queue[0], now);
+    unit[2].moved_at = now - CREDIT_HOT;
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == NULL);
+    credit_wake(&queue[0], &unit[0], &queue[0], now);
+    credit_wake(&queue[1], &unit[1], &queue[1], now);
+    unit[0].moved_at = now - 2 * CREDIT_HOT;
+    unit[2].moved_at = now - CREDIT_HOT;
+    CHECK(credit_choose(&queue[0], now) == &unit[2]);
+    unit[2].moved_at = now - 3 * CREDIT_HOT;
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == NULL);
+    now += 3 * CREDIT_SLICE_MAX;
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == &unit[0]);
+    CHECK(credit_push(&queue[0], 3, queues, now, &to) == &unit[0]);
+}
+
 /* However long a turn is that no waker cuts short: this one gives it away. */
 TEST(yielding_ends_a_long_turn)
 {
