@@ -209,9 +209,12 @@ void credit_limit_spend(struct credit_unit *u, u64 ns)
 {
     if (READ_ONCE(u->group->cap))
         u->quota -= (s64)ns;
-    /* Extra time, beyond the budget, is not the reservation's. */
-    if (u->period && (u->left > 0 || !u->extra))
-        u->left -= (s64)ns;
+    if (!u->period)
+        return;
+    u->left -= (s64)ns;
+    /* Extra time is not the reservation's, nor is it owed: alone it runs without an alarm. */
+    if (u->extra)
+        u->left = MAX(u->left, (s64)0);
 }
 
 bool credit_limit_allows(struct credit_unit *u, u64 now)

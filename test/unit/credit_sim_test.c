@@ -511,6 +511,18 @@ TEST(who_never_waits_holds_nobody_up)
     }
 }
 
+/* What a reservation's owner ran while nobody waited is not taken from its promise. */
+TEST(time_alone_is_not_owed)
+{
+    toy_init(1);
+    CHECK(toy_reserve(toy_spinner(1), 10 * MS, 5 * MS, true));
+    toy_run(1 * SEC);
+    (void)toy_spinner(256);
+    toy_run(20 * MS);
+    toy_measure(500 * MS, share);
+    near(share[0], 5000, 150, "the promised half");
+}
+
 TEST(idle_costs_nothing)
 {
     u64 before;
