@@ -35,9 +35,9 @@ STEPS = [
     ("unit-clang", "make -j2 check-clang", 600, True),
     ("native", "make native ARGS=count=300000", 300, False),
     ("native-long", "make native ARGS='seconds=3600 seed=2'", 4200, True),
+    # The same inputs each time: what it says depends on the tree, not on luck.
     ("fuzz", "make fuzz FUZZ_SECONDS=3 FUZZ_ARGS=-seed=1", 600, False),
     ("fuzz-long", "make fuzz FUZZ_SECONDS=60", 3600, True),
-    # The same inputs each time: what it says depends on the tree, not on luck.
     ("hvfuzz", "make fuzz-hv FUZZ_SECONDS=60 FUZZ_ARGS=-seed=1", 600, False),
     ("hvfuzz-hvm", "make fuzz-hvm FUZZ_SECONDS=45 FUZZ_ARGS=-seed=1", 600, False),
     ("hvfuzz-long", "make fuzz-hv FUZZ_SECONDS=3600", 5400, True),

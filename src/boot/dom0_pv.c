@@ -357,10 +357,10 @@ struct domain *dom0_build(const struct dom0_config *cfg, struct dom0_kernel *k)
     page_no_scrub = true;
     plan_area(&b);
     plan_rest(&b);
-    log_msg(LOG_INFO, "Dom0 kernel: 64-bit, paddr %#lx -> %#lx, entry %#lx\n",
+    log_msg(LOG_INFO, "Dom0 kernel: 64-bit, paddr %#lx -> %#lx, entry %#lx",
             (unsigned long)k->elf.low, (unsigned long)k->elf.high, (unsigned long)k->elf.entry);
     /* Above what the machine has, a limit is none. */
-    log_msg(LOG_INFO, "Dom0 memory: %lu MiB, max %lu MiB; %u vCPUs\n",
+    log_msg(LOG_INFO, "Dom0 memory: %lu MiB, max %lu MiB; %u vCPUs",
             (unsigned long)(b.nr_pages >> 8),
             (unsigned long)(MIN(b.d->max_pages, page_total_count()) >> 8), cfg->max_vcpus);
     alloc_early(&b);

@@ -32,7 +32,7 @@ static void progress(size_t done, size_t total)
 
     if (tenth >= shown + 3) {
         shown = tenth;
-        log_msg(LOG_INFO, "Unpacking the dom0 kernel: %u %%\n", tenth * 10);
+        log_msg(LOG_INFO, "Unpacking the dom0 kernel: %u %%", tenth * 10);
     }
 }
 

@@ -52,11 +52,11 @@ static void read_options(void)
 
     host_set_command_line(info.cmdline);
     console_init_serial();
-    log_msg(LOG_ERR, "Wheeler %s (%s) - Xen ABI 4.17\n", BUILD_VERSION, BUILD_COMMIT);
-    log_msg(LOG_INFO, "Command line: %s\n", info.cmdline);
+    log_msg(LOG_ERR, "Wheeler %s (%s) - Xen ABI 4.17", BUILD_VERSION, BUILD_COMMIT);
+    log_msg(LOG_INFO, "Command line: %s", info.cmdline);
     if (rc != 0)
         console_panic("command line: %s", why.text);
-    log_msg(LOG_INFO, "Boot loader: %s, %u modules\n", info.loader, info.modules);
+    log_msg(LOG_INFO, "Boot loader: %s, %u modules", info.loader, info.modules);
 }
 
 static void check_modules(void)
@@ -83,12 +83,12 @@ static void plan_memory(void)
     for (i = 0; i < info.map.nr; i++) {
         const struct memmap_entry *e = &info.map.entry[i];
 
-        log_msg(LOG_DEBUG, " %016lx - %016lx type %u\n", (unsigned long)e->start,
+        log_msg(LOG_DEBUG, " %016lx - %016lx type %u", (unsigned long)e->start,
                 (unsigned long)e->end, e->type);
         if (e->type != MEMMAP_RAM)
             continue;
         if (e->end > limit)
-            log_msg(LOG_WARN, "memory map: RAM %#lx to %#lx is left alone from %#lx on\n",
+            log_msg(LOG_WARN, "memory map: RAM %#lx to %#lx is left alone from %#lx on",
                     (unsigned long)e->start, (unsigned long)e->end, (unsigned long)limit);
         if (!memmap_pages(e, limit, &start, &end))
             continue;
@@ -102,7 +102,7 @@ static void plan_memory(void)
     must(page_boot_reserve(info.info_start, info.info_end), "loader record");
     for (i = 0; i < info.modules; i++)
         must(page_boot_reserve(info.module[i].start, info.module[i].end), "module");
-    log_msg(LOG_INFO, "RAM: %lu MiB\n", (unsigned long)(range_total(&ram) >> 20));
+    log_msg(LOG_INFO, "RAM: %lu MiB", (unsigned long)(range_total(&ram) >> 20));
     /* What dom0 sees of it: the interrupt controllers are nobody's memory. */
     must(memmap_add(&info.map, 0xfec00000, 0xfec01000, MEMMAP_RESERVED), "full");
     must(memmap_add(&info.map, 0xfee00000, 0xfef00000, MEMMAP_RESERVED), "full");
@@ -134,7 +134,7 @@ static void read_acpi(void)
     struct acpi_mem mem = {.map = acpi_map};
 
     if (acpi_read(&mem, info.rsdp, info.rsdp_len, &machine_acpi, &why) != 0)
-        log_msg(LOG_WARN, "ACPI: %s\n", why.text);
+        log_msg(LOG_WARN, "ACPI: %s", why.text);
 }
 
 static void start_clock(void)
@@ -163,7 +163,7 @@ static void identify_cpu0(void)
     u32 apic = irq_this_apic_id(), i = acpi_cpu_index(&machine_acpi, apic);
 
     if (i == machine_acpi.cpus)
-        log_msg(LOG_WARN, "ACPI: the boot CPU (APIC id %u) is not among the %u listed\n", apic, i);
+        log_msg(LOG_WARN, "ACPI: the boot CPU (APIC id %u) is not among the %u listed", apic, i);
     cpu_set_ids(0, apic, i < machine_acpi.cpus ? machine_acpi.cpu[i].acpi_id : 0);
 }
 
@@ -206,7 +206,7 @@ static u32 dom0_vcpus(void)
 
 static void report_memory(void)
 {
-    log_msg(LOG_INFO, "Hypervisor: image %lu KiB, memory %lu KiB, frame table %lu KiB\n",
+    log_msg(LOG_INFO, "Hypervisor: image %lu KiB, memory %lu KiB, frame table %lu KiB",
             (unsigned long)(image_load_end - image_start) >> 10,
             (unsigned long)(page_hv_bytes() - page_frametable_bytes() +
                             (u64)(image_end - image_load_end)) >>

@@ -327,7 +327,7 @@ void console_init_serial(void)
     enum entry e;
 
     if ((console_options.console & both) == both)
-        log_msg(LOG_WARN, "console: of com1 and com2 only com1 is used\n");
+        log_msg(LOG_WARN, "console: of com1 and com2 only com1 is used");
     if (!(console_options.console & both) || !serial_init(&cfg))
         return;
     e = console_enter();

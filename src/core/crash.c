@@ -80,7 +80,7 @@ void domain_crash(struct domain *d, const char *f, ...)
     va_start(ap, f);
     fmt_vsnprintf(text, sizeof(text), f, ap);
     va_end(ap);
-    log_msg(LOG_ERR, "Domain %u crashed: %s\n", d->id, text);
+    log_msg(LOG_ERR, "Domain %u crashed: %s", d->id, text);
     if (vcpu_current()->domain == d) {
         /* The rest happens on the way out, when the frame is complete. */
         vcpu_defer(vcpu_current(), VDEFER_CRASH);

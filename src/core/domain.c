@@ -450,23 +450,23 @@ static NORETURN void hardware_shutdown(u32 reason)
                                        "crash",    "watchdog", "soft reset"};
 
     if (console_options.noreboot && reason != SHUTDOWN_poweroff) {
-        log_msg(LOG_ERR, "Hardware Dom0 %s (code %u, %s): halted, as noreboot says\n",
+        log_msg(LOG_ERR, "Hardware Dom0 %s (code %u, %s): halted, as noreboot says",
                 reason == SHUTDOWN_crash ? "crashed" : "shutdown", reason,
                 reason < ARRAY_SIZE(name) ? name[reason] : "unknown");
         domain_machine_halt();
     }
     switch (reason) {
     case SHUTDOWN_poweroff:
-        log_msg(LOG_ERR, "Hardware Dom0 halted: halting machine\n");
+        log_msg(LOG_ERR, "Hardware Dom0 halted: halting machine");
         domain_machine_halt();
     case SHUTDOWN_crash:
-        log_msg(LOG_ERR, "Hardware Dom0 crashed: rebooting machine\n");
+        log_msg(LOG_ERR, "Hardware Dom0 crashed: rebooting machine");
         break;
     case SHUTDOWN_watchdog:
-        log_msg(LOG_ERR, "Hardware Dom0 shutdown: watchdog rebooting machine\n");
+        log_msg(LOG_ERR, "Hardware Dom0 shutdown: watchdog rebooting machine");
         break;
     default:
-        log_msg(LOG_ERR, "Hardware Dom0 shutdown: rebooting machine\n");
+        log_msg(LOG_ERR, "Hardware Dom0 shutdown: rebooting machine");
         break;
     }
     domain_machine_restart();

@@ -289,7 +289,7 @@ void grant_dump(const struct domain *d)
         mapped += atomic_load(&maptrack_entry(&t->handles, i)->flags) != 0;
     log_msg(LOG_INFO,
             "d%u: grant table of %u frames (at most %u)%s, %u entries in use, %u writers; %u of %u "
-            "handles in use (at most %u)\n",
+            "handles in use (at most %u)",
             d->id, t->nr_frames, t->max_frames, t->closed ? ", closed" : "", pinned, writers,
             mapped, t->handles.nr, t->handles.limit * (u32)MAPTRACK_PER_PAGE);
 }

@@ -21,7 +21,7 @@ static void watchdog_bites(void *arg)
 {
     struct domain *d = arg;
 
-    log_msg(LOG_ERR, "Watchdog timer fired for domain %u\n", d->id);
+    log_msg(LOG_ERR, "Watchdog timer fired for domain %u", d->id);
     domain_shutdown(d, SHUTDOWN_watchdog);
 }
 

@@ -26,7 +26,7 @@ void hvm_init(void)
     else if (vmx_init())
         hvm_vendor = &vmx_vendor;
     else
-        log_msg(LOG_INFO, "HVM: no hardware-assisted guests on this machine\n");
+        log_msg(LOG_INFO, "HVM: no hardware-assisted guests on this machine");
 }
 
 static void nothing(void *arg)
@@ -145,7 +145,7 @@ static u64 hvm_dump(struct vcpu *v)
     r.rflags = s.rflags;
     r.cs = s.seg[HVM_CS].sel;
     r.ss = s.seg[HVM_SS].sel;
-    log_msg(LOG_ERR, "d%uv%u %s, cr0 %#lx cr2 %#lx cr3 %#lx cr4 %#lx efer %#lx, cs %x attr %x\n",
+    log_msg(LOG_ERR, "d%uv%u %s, cr0 %#lx cr2 %#lx cr3 %#lx cr4 %#lx efer %#lx, cs %x attr %x",
             v->domain->id, v->id, hvm_vendor->name, (unsigned long)s.cr0, (unsigned long)s.cr2,
             (unsigned long)s.cr3, (unsigned long)s.cr4, (unsigned long)s.efer, s.seg[HVM_CS].sel,
             s.seg[HVM_CS].attr);

@@ -135,7 +135,7 @@ void hvm_exit_triple_fault(struct vcpu *v)
 {
     u64 reason = v->domain->hvm->params[HVM_PARAM_TRIPLE_FAULT_REASON];
 
-    log_msg(LOG_WARN, "d%uv%u triple fault\n", v->domain->id, v->id);
+    log_msg(LOG_WARN, "d%uv%u triple fault", v->domain->id, v->id);
     /* Its state may be undefined now (APM vol. 2, 15.14.3): it must not be entered again. */
     vcpu_pause_set(v, VPAUSE_DOWN);
     domain_shutdown(v->domain, reason <= SHUTDOWN_MAX ? (u32)reason : SHUTDOWN_reboot);

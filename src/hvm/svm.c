@@ -112,11 +112,11 @@ bool svm_init(void)
         return false;
     insn_cpuid(LEAF_SVM, 0, r);
     if (!insn_rdmsr_safe(MSR_VM_CR, &val) || val & VM_CR_SVMDIS) {
-        log_msg(LOG_WARN, "HVM: SVM is switched off by the firmware\n");
+        log_msg(LOG_WARN, "HVM: SVM is switched off by the firmware");
         return false;
     }
     if (!(r[3] & SVM_NP) || r[1] < 2) {
-        log_msg(LOG_WARN, "HVM: SVM without nested paging (features %#x): not used\n", r[3]);
+        log_msg(LOG_WARN, "HVM: SVM without nested paging (features %#x): not used", r[3]);
         return false;
     }
     if (!maps_init())
@@ -129,7 +129,7 @@ bool svm_init(void)
     svm_features.qemu = on_qemu();
     smp_call(CPU_MASK_ALL, cpu_enable, NULL);
     hvm_enter = svm_enter;
-    log_msg(LOG_INFO, "HVM: SVM with nested paging, %u address space ids, features %#x%s\n", r[1],
+    log_msg(LOG_INFO, "HVM: SVM with nested paging, %u address space ids, features %#x%s", r[1],
             r[3], svm_features.nrip ? "" : "; instructions are decoded here");
     return true;
 }

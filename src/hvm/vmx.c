@@ -75,7 +75,7 @@ static bool choose(const char *what, u32 msr, u32 must, u32 may, u32 *out)
     *out = (must | may | (u32)cap) & (u32)(cap >> 32);
     if ((*out & must) == must)
         return true;
-    log_msg(LOG_WARN, "HVM: VMX without %s controls %#x: not used\n", what, must & ~*out);
+    log_msg(LOG_WARN, "HVM: VMX without %s controls %#x: not used", what, must & ~*out);
     return false;
 }
 
@@ -105,7 +105,7 @@ static bool choose_all(void)
     ept = insn_rdmsr(MSR_VMX_EPT_VPID);
     if (caps.primary & (VMX_CR3_LOAD | VMX_CR3_STORE) || !(ept & EPT_WALK4) || !(ept & EPT_WB) ||
         !(ept & EPT_2M) || (cpu_features.page1g && !(ept & EPT_1G)) || !(ept & EPT_INVEPT_ONE)) {
-        log_msg(LOG_WARN, "HVM: VMX with EPT features %#lx: not used\n", (unsigned long)ept);
+        log_msg(LOG_WARN, "HVM: VMX with EPT features %#lx: not used", (unsigned long)ept);
         return false;
     }
     if (!(ept & VPID_INV_ALL))
@@ -181,11 +181,11 @@ bool vmx_init(void)
     cpu_cr4_base_add(CR4_VMXE);
     smp_call(CPU_MASK_ALL, cpu_enable, NULL);
     if (atomic_load(&failed) != 0) {
-        log_msg(LOG_WARN, "HVM: VMX is switched off by the firmware (%u of %u CPUs)\n", failed, n);
+        log_msg(LOG_WARN, "HVM: VMX is switched off by the firmware (%u of %u CPUs)", failed, n);
         return false;
     }
     hvm_enter = vmx_enter;
-    log_msg(LOG_INFO, "HVM: VMX with EPT%s, secondary controls %#x\n",
+    log_msg(LOG_INFO, "HVM: VMX with EPT%s, secondary controls %#x",
             caps.secondary & VMX2_VPID ? " and VPID" : "", caps.secondary);
     return true;
 }

@@ -145,7 +145,8 @@ s32 credit_admit(const u32 *promised, u64 may, u32 share, u32 prefer)
 
 bool credit_strays(const struct credit_queue *q, const struct credit_unit *u)
 {
-    return u->limited && u->period && u->home != q->cpu && q->first && (u->hard >> u->home & 1);
+    return u->limited && u->period && u->home != q->cpu && (q->first || q->parked) &&
+           (u->hard >> u->home & 1);
 }
 
 /* Both. */

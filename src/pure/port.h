@@ -57,6 +57,7 @@ bool port_inject_failure(void);
 
 /* Log levels as Xen's loglvl= option has them. */
 enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+/* One line, or several with newlines between them. */
 void log_msg(enum log_level level, const char *f, ...) PRINTF_LIKE(2, 3);
 
 #endif

@@ -126,8 +126,8 @@ static int context_set(struct vcpu *v, const struct vcpu_guest_context *c)
         fpu_set_legacy(&v->fpu, &c->fpu_ctxt);
     for (i = 0; i < 8; i++)
         if (i != 4 && i != 5 && pv_debug_set(v, i, c->debugreg[i]) != 0)
-            log_msg(LOG_DEBUG, "d%uv%u: debug register %u: %#lx is not taken\n", v->domain->id,
-                    v->id, i, (unsigned long)c->debugreg[i]);
+            log_msg(LOG_DEBUG, "d%uv%u: debug register %u: %#lx is not taken", v->domain->id, v->id,
+                    i, (unsigned long)c->debugreg[i]);
     v->domain->assist |= (u32)c->vm_assist;
     v->initialised = true;
     return 0;

@@ -247,12 +247,12 @@ static u64 pv_dump(struct vcpu *v)
     const struct pv_vcpu *pv = v->pv;
     const struct cpu_regs *r = v == vcpu_current() ? &cpu_info()->guest : &v->regs;
 
-    log_msg(LOG_ERR, "d%uv%u %s mode, cr3 kernel %#lx user %#lx, cr2 %#lx, events %s%s\n",
+    log_msg(LOG_ERR, "d%uv%u %s mode, cr3 kernel %#lx user %#lx, cr2 %#lx, events %s%s",
             v->domain->id, v->id, pv->kernel_mode ? "kernel" : "user",
             (unsigned long)pv->cr3_kernel, (unsigned long)pv->cr3_user, (unsigned long)pv->cr2,
             v->info->evtchn_upcall_mask ? "masked" : "unmasked",
             v->info->evtchn_upcall_pending ? " and pending" : "");
-    log_msg(LOG_ERR, "last exception: vector %u, error code %04x, at %#lx\n", pv->trap_vector,
+    log_msg(LOG_ERR, "last exception: vector %u, error code %04x, at %#lx", pv->trap_vector,
             pv->trap_error, (unsigned long)pv->trap_rip);
     console_dump_regs(r, true);
     return r->rsp;

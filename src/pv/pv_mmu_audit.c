@@ -24,7 +24,7 @@ static void audit_error(struct audit_run *r, const struct page *pg, const char *
 
     if (r->errors++ >= ERRORS_NAMED)
         return;
-    log_msg(LOG_ERR, "audit: frame %#lx of d%u: %s: count %#lx type %#lx (%s), found %u and %u\n",
+    log_msg(LOG_ERR, "audit: frame %#lx of d%u: %s: count %#lx type %#lx (%s), found %u and %u",
             (unsigned long)mfn, pg->owner, what, (unsigned long)pg->count, (unsigned long)pg->type,
             ptype_name(pg->type), r->a.refs[mfn], r->a.types[mfn]);
 }
@@ -134,7 +134,7 @@ void pv_mmu_audit_dump(void)
     r.a.nr = page_max_mfn;
     r.a.refs = page_zalloc(size);
     if (!r.a.refs) {
-        log_msg(LOG_WARN, "audit: no %lu KiB for the counters\n", (unsigned long)(size / KiB));
+        log_msg(LOG_WARN, "audit: no %lu KiB for the counters", (unsigned long)(size / KiB));
         return;
     }
     memset(r.a.refs, 0, size);
@@ -142,7 +142,7 @@ void pv_mmu_audit_dump(void)
     audit_all(&r);
     log_msg(LOG_INFO,
             "audit: %lu frames, %lu tables (%lu pinned), %lu frames held from elsewhere, "
-            "%lu errors\n",
+            "%lu errors",
             (unsigned long)r.frames, (unsigned long)r.tables, (unsigned long)r.pinned,
             (unsigned long)r.extra, (unsigned long)r.errors);
     page_zfree(r.a.refs, size);

@@ -29,7 +29,7 @@ int pv_mmu_pin(struct domain *owner, mfn_t table, unsigned int level)
         lock_release(&owner->pv->mmu_lock);
     } while (rc == -ERESTART);
     if (rc)
-        log_msg(LOG_ERR, "d%u: level %u table %#lx not pinned: %s: entry %#lx, frame %#lx\n",
+        log_msg(LOG_ERR, "d%u: level %u table %#lx not pinned: %s: entry %#lx, frame %#lx",
                 owner->id, level, (unsigned long)table.v, w.why ? w.why : "?", (unsigned long)w.bad,
                 (unsigned long)w.bad_mfn);
     return rc;

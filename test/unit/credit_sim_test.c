@@ -523,6 +523,25 @@ TEST(time_alone_is_not_owed)
     near(share[0], 5000, 150, "the promised half");
 }
 
+TEST(beside_a_parked_one_it_goes_home)
+{
+    struct toy_task *t;
+
+    /* CPU 1 has a reservation of 64 % and nothing more: it is parked for 36 % of the time. */
+    toy_init(2);
+    (void)toy_spinner(256);
+    t = toy_spinner(256);
+    t->unit.hard = 2;
+    CHECK(toy_reserve(t, 5 * MS, 3200 * US, false));
+    /* CPU 0 promised 61 %; its owner waits for more there, and is fetched when CPU 1 is idle. */
+    toy_task[0].unit.hard = 1;
+    CHECK(toy_reserve(toy_spinner(1), 20 * MS, 12200 * US, true));
+    toy_run(100 * MS);
+    toy_measure(500 * MS, share);
+    near(share[1], 6400, 150, "the one on CPU 1");
+    CHECK(share[2] > 6000);
+}
+
 TEST(idle_costs_nothing)
 {
     u64 before;
