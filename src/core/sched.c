@@ -142,20 +142,17 @@ static void sched_kick(u64 cpus)
         cpu_kick_work((u32)__builtin_ctzl(cpus), WORK_RESCHED);
 }
 
-/* Some idle CPU should come and take what waits on c: which (a bit), if any. */
+/* Lock held: some idle CPU should come and take what waits on c: which (a bit), if any. */
 static u64 sched_idle_for(const struct sched_cpu *c)
 {
-    u64 idle = READ_ONCE(sched_idle_mask), mine = (u64)1 << c->queue.cpu;
+    u64 idle = READ_ONCE(sched_idle_mask) & ~((u64)1 << c->queue.cpu), may = 0;
     const struct credit_unit *u;
 
-    idle &= ~mine;
     if (likely(!idle))
         return 0;
-    u = READ_ONCE(c->queue.first);
-    if (!u)
-        return 0;
-    idle &= READ_ONCE(u->hard);
-    return idle & -idle;
+    for (u = c->queue.first; u && !may; u = u->next)
+        may = idle & u->hard;
+    return may & -may;
 }
 
 /* v has been queued on c, which is locked: the CPUs that have to act, for sched_kick. */
@@ -453,7 +450,7 @@ static void sched_run(void)
     struct sched_cpu *c = sched_this();
     struct vcpu *prev = vcpu_current(), *next;
     bool displaced = false;
-    u64 now = clock_now(), slice;
+    u64 now = clock_now(), slice, kick;
 
     lock_acquire(&c->lock);
     credit_charge(&c->queue, now);
@@ -478,7 +475,12 @@ static void sched_run(void)
     if (READ_ONCE(c->queue.waiting)) {
         if (now - c->queue.balanced >= CREDIT_BALANCE)
             sched_kick(sched_balance(c));
-        sched_kick(sched_idle_for(c));
+        if (READ_ONCE(sched_idle_mask)) {
+            lock_acquire(&c->lock);
+            kick = sched_idle_for(c);
+            lock_release(&c->lock);
+            sched_kick(kick);
+        }
     }
 }
 

@@ -85,7 +85,7 @@ struct credit_queue {
     u64 floor;
     u64 load;      /* weights of running and waiting */
     u64 balanced;  /* last look for imbalance */
-    u64 turn;      /* since when the running unit is the one to go; 0: it is not */
+    u64 turn;      /* since when the running unit is waited for, to move it; 0: it is not */
     u64 ratelimit; /* real: a turn lasts so long before a waker without reservation ends it */
     u32 waiting;
     u32 cpu;
