@@ -193,10 +193,11 @@ int domain_resume(struct domain *d) MUST_CHECK;
  */
 int domain_destroy_step(struct domain *d) MUST_CHECK;
 /*
- * For the kinds' teardown_step: calls fn for each frame of d, and gives each frame up. 0: done for
- * all; -ERESTART: again; or what fn returned, which then sees that frame again.
+ * For the kinds' teardown_step: calls fn for each frame of d, with bits for each whose type has one
+ * of them (and some others). 0: done for all; -ERESTART: again; or what fn returned, which then
+ * sees that frame again.
  */
-int domain_walk_frames(struct domain *d, int (*fn)(struct domain *, struct page *, int *),
+int domain_walk_frames(struct domain *d, u64 bits, int (*fn)(struct domain *, struct page *, int *),
                        int *budget) MUST_CHECK;
 int domain_release_frames(struct domain *d, int *budget) MUST_CHECK;
 /* For the last domain_put: releases what the teardown kept. */

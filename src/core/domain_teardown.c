@@ -28,6 +28,8 @@
 
 #define PORTS_PER_STEP   64
 #define HANDLES_PER_STEP 256
+#define FRAMES_PER_LOOK  64
+#define LOOK_COST        8 /* of the budget */
 
 enum phase { STOP, EVENTS, SHARED, FRAMES, GRANTS, DONE };
 
@@ -76,7 +78,7 @@ static void drop_shared(struct domain *d)
  * The frame the walk stands on is referenced, so that it stays on the list while the lock is free
  * and other frames leave it.
  */
-int domain_walk_frames(struct domain *d, int (*fn)(struct domain *, struct page *, int *),
+int domain_walk_frames(struct domain *d, u64 bits, int (*fn)(struct domain *, struct page *, int *),
                        int *budget)
 {
     struct page *pg = NULL, *next;
@@ -90,7 +92,7 @@ int domain_walk_frames(struct domain *d, int (*fn)(struct domain *, struct page 
             if (rc != 0)
                 return rc;
         }
-        at = pg != NULL ? READ_ONCE(pg->next) : READ_ONCE(d->page_list);
+        at = page_list_next(d, pg, bits, FRAMES_PER_LOOK);
         next = at != PAGE_LINK_END ? page_of(MFN(at)) : NULL;
         /* A neighbour that is just being freed by another CPU: it is off the list soon. */
         if (next != NULL && !ptype_get_page(next, d->id))
@@ -100,21 +102,25 @@ int domain_walk_frames(struct domain *d, int (*fn)(struct domain *, struct page 
             ptype_put_page(pg);
         if (next == NULL)
             return 0;
-        if (--*budget <= 0)
+        *budget -= bits ? LOOK_COST : 1;
+        if (*budget <= 0)
             return -ERESTART;
     }
 }
 
 static int release_frame(struct domain *d, struct page *pg, int *budget)
 {
-    (void)d, (void)budget;
+    u32 nr;
+
     page_release(pg);
+    while (*budget > 0 && (nr = page_drop_unused(d, pg)) != 0)
+        *budget -= (int)nr;
     return 0;
 }
 
 int domain_release_frames(struct domain *d, int *budget)
 {
-    return domain_walk_frames(d, release_frame, budget);
+    return domain_walk_frames(d, 0, release_frame, budget);
 }
 
 static void finish(struct domain *d)

@@ -23,6 +23,7 @@
 
 #define FT_CHUNK_FRAMES  (2 * MiB / sizeof(struct page)) /* frames per 2 MiB of frame table */
 #define M2P_CHUNK_FRAMES (2 * MiB / sizeof(u64))
+#define DROP_RUN         64u /* frames, at most, that a teardown frees at a time */
 #define FT_CHUNKS_MAX    (BUDDY_FRAMES_MAX / FT_CHUNK_FRAMES + 1)
 
 u64 page_max_mfn;
@@ -210,19 +211,26 @@ bool page_init(const struct range_set *ram)
     return true;
 }
 
+/* Heap lock held. */
+static void free_run(u64 m, u64 end)
+{
+    unsigned int order;
+
+    for (; m < end; m += (u64)1 << order) {
+        for (order = 0; order < 9 && !(m & ((u64)1 << order)) && m + (2ul << order) <= end;)
+            order++;
+        buddy_free(&buddy, m, order, true);
+    }
+}
+
 void page_boot_release(maddr_t start, maddr_t end)
 {
     u64 m = ROUND_UP(start, PAGE_SIZE) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
-    unsigned int order;
 
     if (m < PAGE_LOW_END >> PAGE_SHIFT)
         m = PAGE_LOW_END >> PAGE_SHIFT;
     lock_acquire(&heap_lock);
-    for (; m < last; m += (u64)1 << order) {
-        for (order = 0; order < 9 && !(m & ((u64)1 << order)) && m + (2ul << order) <= last;)
-            order++;
-        buddy_free(&buddy, m, order, true);
-    }
+    free_run(m, last);
     lock_release(&heap_lock);
 }
 
@@ -581,16 +589,20 @@ static u64 known_to_owner(const struct domain *d)
  * Who used a frame may know it still: the owner's CPUs, whatever it mapped and dropped without a
  * flush, and the hardware domain's, which may have written to it (the stamp says since when not).
  */
-static void flush_before_free(const struct domain *d, const struct page *pg)
+static u64 known_to_hardware(const struct domain *d, u32 stamp)
 {
-    /* A special frame's type is never dropped, so its stamp is as old as the frame. */
-    u32 stamp = pg->count & PAGE_SPECIAL ? smp_flush_clock() : pg->aux;
     struct cpu_mask mask = {0};
 
-    if (domain_hardware != NULL && domain_hardware != d) {
-        mask.bits = atomic_load(&domain_hardware->dirty_cpus.bits);
-        mask = smp_flush_filter(mask, stamp);
-    }
+    if (domain_hardware == NULL || domain_hardware == d)
+        return 0;
+    mask.bits = atomic_load(&domain_hardware->dirty_cpus.bits);
+    return smp_flush_filter(mask, stamp).bits;
+}
+
+static void flush_before_free(const struct domain *d, u64 cpus)
+{
+    struct cpu_mask mask = {cpus};
+
     if (d != NULL)
         mask.bits |= known_to_owner(d);
     if (mask.bits != 0)
@@ -603,7 +615,8 @@ void page_free_domain(struct page *pg)
     bool special = pg->count & PAGE_SPECIAL, last = false;
     mfn_t m = page_mfn(pg);
 
-    flush_before_free(d, pg);
+    /* A special frame's type is never dropped, so its stamp is as old as the frame. */
+    flush_before_free(d, known_to_hardware(d, special ? smp_flush_clock() : pg->aux));
     page_m2p_set(m, M2P_INVALID);
     lock_acquire(&heap_lock);
     if (d != NULL && special) {
@@ -622,6 +635,85 @@ void page_free_domain(struct page *pg)
     lock_release(&heap_lock);
     if (last)
         domain_put(d);
+}
+
+u32 page_list_next(const struct domain *d, const struct page *pg, u64 bits, u32 max)
+{
+    u32 at;
+
+    lock_acquire(&heap_lock);
+    at = pg != NULL ? pg->next : d->page_list;
+    while (bits && at != PAGE_LINK_END && --max && !(READ_ONCE(page_of(MFN(at))->type) & bits))
+        at = page_of(MFN(at))->next;
+    lock_release(&heap_lock);
+    return at;
+}
+
+/* Heap lock held: the unused frames behind pg leave d's list, nr of them; who may know them. */
+static u32 detach_unused(struct domain *d, struct page *pg, u64 *cpus)
+{
+    u32 *link = pg != NULL ? &pg->next : &d->page_list, at = *link, nr = 0, stamp = 0;
+
+    while (at != PAGE_LINK_END && nr < DROP_RUN && (nr == 0 || (at + 1) % DROP_RUN != 0)) {
+        struct page *next = page_of(MFN(at));
+        u64 unused = PAGE_ALLOCATED | 1;
+
+        if (!atomic_cmpxchg(&next->count, &unused, (u64)0))
+            break;
+        if (nr++ == 0 || next->aux != stamp) {
+            stamp = next->aux;
+            *cpus |= known_to_hardware(d, stamp);
+        }
+        next->owner = PAGE_OWNER_NONE;
+        next->type = 0;
+        page_m2p_set(MFN(at), M2P_INVALID);
+        at = next->next;
+    }
+    *link = at;
+    if (at != PAGE_LINK_END)
+        page_of(MFN(at))->prev = pg != NULL ? (u32)page_mfn(pg).v : PAGE_LINK_END;
+    d->pages -= nr;
+    d->moving += nr;
+    return nr;
+}
+
+/* Heap lock held: nr frames, linked from `at` on, are free. */
+static void free_chain(u32 at, u32 nr)
+{
+    u64 first = at, end = at;
+
+    /* Lists begin with the frame added last, so neighbours follow each other downwards. */
+    for (; nr; nr--) {
+        if (at + 1ul != first) {
+            free_run(first, end);
+            end = at + 1ul;
+        }
+        first = at;
+        at = page_of(MFN(at))->next;
+    }
+    free_run(first, end);
+}
+
+u32 page_drop_unused(struct domain *d, struct page *pg)
+{
+    u64 cpus = 0;
+    u32 at, nr;
+    bool last;
+
+    lock_acquire(&heap_lock);
+    at = pg != NULL ? pg->next : d->page_list;
+    nr = detach_unused(d, pg, &cpus);
+    lock_release(&heap_lock);
+    if (nr == 0)
+        return 0;
+    flush_before_free(d, cpus);
+    lock_acquire(&heap_lock);
+    free_chain(at, nr);
+    last = moved(d, nr);
+    lock_release(&heap_lock);
+    if (last)
+        domain_put(d);
+    return nr;
 }
 
 bool page_steal(struct domain *d, mfn_t mfn)
@@ -662,7 +754,7 @@ void page_unsteal(struct domain *d, mfn_t mfn)
     lock_release(&heap_lock);
     if (stays)
         return;
-    flush_before_free(d, pg);
+    flush_before_free(d, known_to_hardware(d, pg->aux));
     page_m2p_set(mfn, M2P_INVALID);
     pg->type = 0;
     page_free_raw(mfn, 0);

@@ -91,6 +91,14 @@ void page_drop_end(void);
 /* Last reference gone: off the owner's list, accounting, dirty to the allocator. */
 void page_free_domain(struct page *pg);
 /*
+ * For a domain's end, by a caller with a reference to pg. next: the frame behind pg on d's list
+ * (NULL: the first), or with bits the first whose type has one of them, but at most the max-th;
+ * PAGE_LINK_END. drop_unused: frees those behind pg up to the first that is referenced, some at a
+ * time; returns how many.
+ */
+u32 page_list_next(const struct domain *d, const struct page *pg, u64 bits, u32 max);
+u32 page_drop_unused(struct domain *d, struct page *pg);
+/*
  * Frames on their way between domain and allocator, for exchange: owned by nobody, `next` free for
  * the caller's use. Until the way ends they count against d's maximum, and d does not go away.
  * page_steal: a frame of d that nothing refers to leaves d. TLBs of d's CPUs may still know it:

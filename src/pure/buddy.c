@@ -24,6 +24,8 @@
 #define INFO_ORDER 0xffu
 #define INFO_DIRTY 0x100u
 
+#define CLEAN_ORDER 9u /* 2 MiB: from here on a clean block is looked for among larger ones */
+
 static struct buddy_link *link_of(const struct buddy *b, u64 f)
 {
     return (struct buddy_link *)(void *)((char *)b->table.base + f * b->table.stride +
@@ -159,24 +161,28 @@ static bool block_remove(struct buddy *b, u64 f, unsigned int order)
 }
 
 /*
- * Cuts a block that is on no list down to the part of order `to` that contains `keep`; the other
- * parts go on their lists. Returns the part's first frame; *dirty is its summary, before: the
- * block's.
+ * Cuts a block that is on no list down to a part of order `to`: the one that contains `keep`, or,
+ * with BUDDY_NONE, of two halves the one without dirt, else the one of the flags. The other parts
+ * go on their lists. Returns the part's first frame; *dirty is its summary, before: the block's.
  */
 static u64 block_cut(struct buddy *b, u64 f, unsigned int from, unsigned int to, u64 keep,
-                     bool *dirty)
+                     unsigned int flags, bool *dirty)
 {
-    u64 half, other;
-    bool other_dirty;
+    bool low, high, up;
+    u64 half;
 
     while (from > to) {
         from--;
         half = (u64)1 << from;
-        other = keep & half ? f : f + half;
-        f = keep & half ? f + half : f;
-        other_dirty = *dirty && dirt_find(b, other, other + half) != other + half;
-        *dirty = *dirty && dirt_find(b, f, f + half) != f + half;
-        block_insert(b, other, from, other_dirty);
+        low = *dirty && dirt_find(b, f, f + half) != f + half;
+        high = *dirty && dirt_find(b, f + half, f + 2 * half) != f + 2 * half;
+        if (keep != BUDDY_NONE)
+            up = keep & half;
+        else
+            up = low == high ? flags & BUDDY_PREFER_HIGH : low;
+        block_insert(b, up ? f : f + half, from, up ? low : high);
+        *dirty = up ? high : low;
+        f += up ? half : 0;
     }
     return f;
 }
@@ -232,25 +238,40 @@ static u64 zones_below(unsigned int addr_bits)
     return ((u64)1 << (addr_bits - PAGE_SHIFT + 1)) - 1;
 }
 
+/*
+ * The smallest block that is large enough; but scrubbing a large one takes longer than keeping
+ * larger ones whole is worth.
+ */
+static unsigned int pick_order(const struct buddy *b, unsigned int z, unsigned int order)
+{
+    u32 orders = b->zone[z].orders >> order << order;
+    unsigned int k, least = (unsigned int)__builtin_ctz(orders);
+
+    for (; order >= CLEAN_ORDER && orders; orders &= orders - 1) {
+        k = (unsigned int)__builtin_ctz(orders);
+        if (!(*info_of(b, b->zone[z].list[k].head) & INFO_DIRTY))
+            return k;
+    }
+    return least;
+}
+
 u64 buddy_alloc(struct buddy *b, unsigned int order, unsigned int addr_bits, unsigned int flags,
                 bool *dirty)
 {
-    u64 zones, f, end, keep;
-    unsigned int z, fit, k;
+    u64 zones, f, end;
+    unsigned int z, k;
 
     *dirty = false;
     if (order > BUDDY_ORDER_MAX || port_inject_failure())
         return BUDDY_NONE;
     for (zones = b->zones & zones_below(addr_bits); zones; zones &= ~((u64)1 << z)) {
         z = 63 - (unsigned int)__builtin_clzll(zones);
-        fit = b->zone[z].orders >> order;
-        if (!fit)
+        if (!(b->zone[z].orders >> order))
             continue;
-        k = order + (unsigned int)__builtin_ctz(fit);
+        k = pick_order(b, z, order);
         f = b->zone[z].list[k].head;
         *dirty = block_remove(b, f, k);
-        keep = flags & BUDDY_PREFER_HIGH ? f + ((u64)1 << k) - 1 : f;
-        f = block_cut(b, f, k, order, keep, dirty);
+        f = block_cut(b, f, k, order, BUDDY_NONE, flags, dirty);
         end = f + ((u64)1 << order);
         if (*dirty)
             dirt_clear(b, f, end);
@@ -311,7 +332,7 @@ u64 buddy_take_dirty(struct buddy *b, unsigned int max_order, unsigned int *orde
         dirty = block_remove(b, f, k);
         first = dirt_find(b, f, f + ((u64)1 << k));
         size = MIN(k, max_order);
-        f = block_cut(b, f, k, size, first, &dirty);
+        f = block_cut(b, f, k, size, first, 0, &dirty);
         dirt_clear(b, f, f + ((u64)1 << size));
         *order = size;
         return f;

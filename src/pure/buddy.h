@@ -13,8 +13,9 @@
  * memory is kept for those who need it.
  *
  * Dirt: a frame freed dirty stays marked until it is handed out (the caller is told and scrubs) or
- * an idle CPU takes it with buddy_take_dirty, scrubs it and frees it clean. Clean blocks are handed
- * out first.
+ * an idle CPU takes it with buddy_take_dirty, scrubs it and frees it clean. Of one order clean
+ * blocks are handed out first, and from 2 MiB on clean ones of a higher order before dirty ones; of
+ * a block that is cut, a clean half.
  *
  * Locking: none inside; the caller holds its heap lock (RANK_HEAP) around every call.
  */

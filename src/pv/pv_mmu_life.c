@@ -162,7 +162,7 @@ int pv_mmu_teardown_step(struct domain *d)
         rc = teardown_vcpus(d, &budget);
         break;
     case TEARDOWN_UNPIN:
-        rc = domain_walk_frames(d, teardown_unpin, &budget);
+        rc = domain_walk_frames(d, PTYPE_PINNED | PTYPE_PARTIAL, teardown_unpin, &budget);
         break;
     case TEARDOWN_RELEASE:
         rc = domain_release_frames(d, &budget);

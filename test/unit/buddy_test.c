@@ -189,6 +189,42 @@ TEST(hands_out_clean_blocks_first)
     world_free(w);
 }
 
+TEST(of_a_block_it_takes_the_clean_part)
+{
+    static const u64 want[] = {0xa00, 0x800, 0xc00, 0xe00};
+    struct world *w = world_new(0x1000);
+    bool dirty;
+    u32 i;
+
+    buddy_add_range(&w->b, 0x800, 0x800, false);
+    CHECK_EQ(buddy_alloc(&w->b, 9, 0, BUDDY_PREFER_HIGH, &dirty), 0xe00);
+    buddy_free(&w->b, 0xe00, 9, true);
+    for (i = 0; i < 4; i++) {
+        CHECK_EQ(buddy_alloc(&w->b, 9, 0, BUDDY_PREFER_HIGH, &dirty), want[i]);
+        CHECK_EQ(dirty, i == 3);
+        check_audit(w);
+    }
+    world_free(w);
+}
+
+TEST(large_and_clean_comes_before_small_and_dirty)
+{
+    struct world *w = world_new(0x2000);
+    bool dirty;
+
+    buddy_add_range(&w->b, 0x1000, 0x200, true);
+    buddy_add_range(&w->b, 0x1800, 0x800, false);
+    /* 1 MiB is scrubbed sooner than a large block is together again. */
+    CHECK_EQ(buddy_alloc(&w->b, 8, 0, 0, &dirty), 0x1000);
+    CHECK(dirty);
+    buddy_free(&w->b, 0x1000, 8, true);
+    CHECK_EQ(buddy_alloc(&w->b, 9, 0, 0, &dirty), 0x1800);
+    CHECK(!dirty);
+    CHECK_EQ(buddy_alloc(&w->b, 11, 0, 0, &dirty), BUDDY_NONE);
+    check_audit(w);
+    world_free(w);
+}
+
 TEST(bad_frees_are_bugs)
 {
     struct world *w = world_new(0x100);
