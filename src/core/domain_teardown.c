@@ -29,7 +29,7 @@
 #define PORTS_PER_STEP   64
 #define HANDLES_PER_STEP 256
 #define FRAMES_PER_LOOK  64
-#define LOOK_COST        8 /* of the budget */
+#define LOOK_COST        32 /* of the budget: lists in no order miss the cache at each frame */
 
 enum phase { STOP, EVENTS, SHARED, FRAMES, GRANTS, DONE };
 

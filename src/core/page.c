@@ -652,7 +652,7 @@ u32 page_list_next(const struct domain *d, const struct page *pg, u64 bits, u32 
 /* Heap lock held: the unused frames behind pg leave d's list, nr of them; who may know them. */
 static u32 detach_unused(struct domain *d, struct page *pg, u64 *cpus)
 {
-    u32 *link = pg != NULL ? &pg->next : &d->page_list, at = *link, nr = 0, stamp = 0;
+    u32 at = pg->next, nr = 0, stamp = 0;
 
     while (at != PAGE_LINK_END && nr < DROP_RUN && (nr == 0 || (at + 1) % DROP_RUN != 0)) {
         struct page *next = page_of(MFN(at));
@@ -669,26 +669,30 @@ static u32 detach_unused(struct domain *d, struct page *pg, u64 *cpus)
         page_m2p_set(MFN(at), M2P_INVALID);
         at = next->next;
     }
-    *link = at;
+    pg->next = at;
     if (at != PAGE_LINK_END)
-        page_of(MFN(at))->prev = pg != NULL ? (u32)page_mfn(pg).v : PAGE_LINK_END;
+        page_of(MFN(at))->prev = (u32)page_mfn(pg).v;
     d->pages -= nr;
     d->moving += nr;
     return nr;
 }
 
-/* Heap lock held: nr frames, linked from `at` on, are free. */
+/* Heap lock held: nr frames, linked from `at` on, are free. Neighbours follow in both directions.
+ */
 static void free_chain(u32 at, u32 nr)
 {
     u64 first = at, end = at;
 
-    /* Lists begin with the frame added last, so neighbours follow each other downwards. */
     for (; nr; nr--) {
-        if (at + 1ul != first) {
+        if (at == end) {
+            end++;
+        } else if (at + 1ul == first) {
+            first--;
+        } else {
             free_run(first, end);
+            first = at;
             end = at + 1ul;
         }
-        first = at;
         at = page_of(MFN(at))->next;
     }
     free_run(first, end);
@@ -701,7 +705,7 @@ u32 page_drop_unused(struct domain *d, struct page *pg)
     bool last;
 
     lock_acquire(&heap_lock);
-    at = pg != NULL ? pg->next : d->page_list;
+    at = pg->next;
     nr = detach_unused(d, pg, &cpus);
     lock_release(&heap_lock);
     if (nr == 0)

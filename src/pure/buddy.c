@@ -240,7 +240,7 @@ static u64 zones_below(unsigned int addr_bits)
 
 /*
  * The smallest block that is large enough; but scrubbing a large one takes longer than keeping
- * larger ones whole is worth.
+ * larger ones whole is worth, the largest excepted.
  */
 static unsigned int pick_order(const struct buddy *b, unsigned int z, unsigned int order)
 {
@@ -249,7 +249,7 @@ static unsigned int pick_order(const struct buddy *b, unsigned int z, unsigned i
 
     for (; order >= CLEAN_ORDER && orders; orders &= orders - 1) {
         k = (unsigned int)__builtin_ctz(orders);
-        if (!(*info_of(b, b->zone[z].list[k].head) & INFO_DIRTY))
+        if (k < BUDDY_ORDER_MAX && !(*info_of(b, b->zone[z].list[k].head) & INFO_DIRTY))
             return k;
     }
     return least;

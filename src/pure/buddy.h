@@ -65,10 +65,8 @@ struct buddy {
     struct buddy_zone zone[BUDDY_ZONES];
 };
 
-/* buddy_alloc flags. */
-#define BUDDY_PREFER_HIGH                                                                          \
-    (1u << 0) /* from the top of a block that must be split, not its bottom                        \
-               */
+/* Of a block that must be split the top, not the bottom, if both are clean or both have dirt. */
+#define BUDDY_PREFER_HIGH (1u << 0)
 
 /* Words of zeroed storage buddy_init wants for `frames` frame numbers: two bits for each. */
 u64 buddy_bitmap_words(u64 frames);
