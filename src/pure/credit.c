@@ -107,7 +107,7 @@ void credit_charge(struct credit_queue *q, u64 now)
     }
     credit_raise_floor(q);
     if (unlikely(u->limited))
-        credit_limit_spend(u, ns);
+        credit_limit_spend(u, ns, now);
 }
 
 /* Gives u its place relative to q's floor: `lag` behind it, `bonus` at most ahead. */

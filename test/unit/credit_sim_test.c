@@ -542,6 +542,30 @@ TEST(beside_a_parked_one_it_goes_home)
     CHECK(share[2] > 6000);
 }
 
+/* A period that begins while its owner runs on extra time is used from then on, seen or not. */
+TEST(extra_time_is_not_on_top_of_the_next_period)
+{
+    toy_init(1);
+    CHECK(toy_reserve(toy_spinner(256), 6 * MS, 4500 * US, true));
+    CHECK(toy_reserve(toy_spinner(1), 9 * MS, 1350 * US, true));
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    near(share[0], 8500, 50, "three quarters, and what is left");
+    near(share[1], 1500, 50, "beside one with extra time");
+}
+
+/* Nor does one that ran alone for long lose a whole period by it. */
+TEST(running_alone_costs_no_period)
+{
+    toy_init(1);
+    CHECK(toy_reserve(toy_spinner(1), 1 * MS, 660 * US, true));
+    toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 900 * US;
+    toy_task[1].arg[1] = 1600 * US;
+    toy_run(100 * MS);
+    toy_measure(1 * SEC, share);
+    CHECK(share[0] > 6600);
+}
+
 TEST(idle_costs_nothing)
 {
     u64 before;
