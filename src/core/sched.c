@@ -398,7 +398,7 @@ static bool sched_retire(struct sched_cpu *c, struct vcpu *prev, u64 now)
     }
     if ((!(u->hard >> c->queue.cpu & 1) && (u->hard & READ_ONCE(sched_online))) ||
         unlikely(credit_strays(&c->queue, u))) {
-        credit_sleep(&c->queue, u);
+        credit_leave(&c->queue, u);
         vtime_set_runstate(prev, RUNSTATE_runnable, now);
         return true;
     }

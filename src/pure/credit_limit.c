@@ -178,6 +178,13 @@ void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now)
 {
     credit_limit_enter(q, u);
     u->yielded = false;
+    if (u->leaving) {
+        /* It has been ready all along, and its home has counted on it. */
+        u->leaving = false;
+        if (u->period)
+            period_renew(u, now);
+        return;
+    }
     u->ready = now;
     if (!u->period)
         return;
@@ -256,6 +263,7 @@ void credit_limit_set(struct credit_queue *q, struct credit_unit *u, u64 period,
         period_begin(u, now + period);
     }
     u->extra = extra;
+    u->leaving = false;
     u->home = home;
     u->limited = period || READ_ONCE(u->group->cap);
     if (u->limited && u->state != CREDIT_OFF)

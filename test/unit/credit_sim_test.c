@@ -566,6 +566,21 @@ TEST(running_alone_costs_no_period)
     CHECK(share[0] > 6600);
 }
 
+/* Fetched by an idle CPU and sent home again, it has not slept: its period goes on. */
+TEST(the_way_home_costs_no_time)
+{
+    toy_init(2);
+    CHECK(toy_reserve(toy_spinner(256), 3 * MS, 750 * US, false));
+    CHECK(toy_reserve(toy_spinner(1), 1 * MS, 600 * US, false));
+    CHECK(toy_reserve(toy_spinner(1), 8 * MS, 4400 * US, false));
+    CHECK_EQ(toy_task[2].unit.home, 0);
+    toy_run(100 * MS);
+    toy_measure(5 * SEC, share);
+    near(share[0], 2500, 50, "on CPU 0");
+    near(share[1], 6000, 50, "on CPU 1");
+    near(share[2], 5500, 50, "beside the first, or where it is idle");
+}
+
 TEST(idle_costs_nothing)
 {
     u64 before;
