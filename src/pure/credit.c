@@ -222,6 +222,13 @@ bool credit_preempts(const struct credit_queue *q)
     return unlikely(q->limited) ? credit_claims(q) : credit_ahead(q);
 }
 
+bool credit_disturbs(const struct credit_queue *q, const struct credit_unit *u)
+{
+    /* The first that waits limits the running one's time; so does a period that is to begin. */
+    return credit_preempts(q) || q->waiting == 1 ||
+           (unlikely(u->limited) && u->period && !credit_limit_insists(u));
+}
+
 /* Real time until the running unit is `ahead` (virtual) ahead of the first in line. */
 static u64 credit_until(const struct credit_queue *q, u64 ahead)
 {

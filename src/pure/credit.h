@@ -117,6 +117,8 @@ void credit_yield(struct credit_queue *q);
 
 /* Should somebody in line replace the running unit before its slice ends? */
 bool credit_preempts(const struct credit_queue *q);
+/* u has just come to q, which runs another: must its CPU choose again, or set a shorter slice? */
+bool credit_disturbs(const struct credit_queue *q, const struct credit_unit *u);
 /*
  * Chooses what runs now: the running unit, or the first in line when the slice is over or it
  * preempts; first of all those whose reservation is due. NULL: nobody is ready.

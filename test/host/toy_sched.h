@@ -151,7 +151,7 @@ static void toy_wake(struct toy_task *t)
     toy_progress(c);
     credit_charge(&c->queue, toy_now);
     credit_wake(&c->queue, u, toy_queue[u->cpu], toy_now);
-    if (!c->queue.running || credit_preempts(&c->queue) || c->queue.waiting == 1)
+    if (!c->queue.running || credit_disturbs(&c->queue, u))
         toy_resched(c);
 }
 

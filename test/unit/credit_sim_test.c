@@ -360,6 +360,22 @@ TEST(reservation_of_one_that_sleeps)
     CHECK(latency(&toy_task[0], 990) <= 1000);
 }
 
+/* Nor does it wait in a long line for a period that begins after it woke with nothing left. */
+TEST(reservation_of_one_that_sleeps_with_nothing_left)
+{
+    u32 i;
+
+    toy_init(1);
+    toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 700 * US;
+    toy_task[0].arg[1] = 40 * US;
+    for (i = 0; i < 6; i++)
+        toy_spinner(2560);
+    CHECK(toy_reserve(&toy_task[0], 1 * MS, 700 * US, true));
+    toy_run(1 * SEC);
+    toy_measure(10 * SEC, share);
+    CHECK(share[0] > 6900);
+}
+
 TEST(reservations_on_several_cpus)
 {
     u32 i;
