@@ -155,8 +155,8 @@ static u64 sched_idle_for(const struct sched_cpu *c)
     return may & -may;
 }
 
-/* v has been queued on c, which is locked: the CPUs that have to act, for sched_kick. */
-static u64 sched_after_insert(struct sched_cpu *c)
+/* u has been queued on c, which is locked: the CPUs that have to act, for sched_kick. */
+static u64 sched_after_insert(struct sched_cpu *c, const struct credit_unit *u)
 {
     u64 mine = (u64)1 << c->queue.cpu;
 
@@ -164,8 +164,7 @@ static u64 sched_after_insert(struct sched_cpu *c)
         atomic_fetch_and(&sched_idle_mask, ~mine);
         return mine;
     }
-    /* The first that waits makes the running one's time limited: its CPU sets the slice timer. */
-    if (!credit_preempts(&c->queue) && c->queue.waiting != 1)
+    if (!credit_disturbs(&c->queue, u))
         mine = 0;
     return mine | sched_idle_for(c);
 }
@@ -190,7 +189,7 @@ void sched_wake(struct vcpu *v)
     }
     credit_charge(&to->queue, now);
     credit_wake(&to->queue, u, &c->queue, now);
-    kick = sched_after_insert(to);
+    kick = sched_after_insert(to, u);
     if (to != c)
         lock_release(&to->lock);
     lock_release(&c->lock);
@@ -378,7 +377,7 @@ static u64 sched_balance(struct sched_cpu *c)
         if (u && again == cpu) {
             credit_charge(&to->queue, now);
             credit_move(&c->queue, &to->queue, u, now);
-            kick = sched_after_insert(to);
+            kick = sched_after_insert(to, u);
         }
         lock_release(&to->lock);
     }
@@ -398,7 +397,7 @@ static bool sched_retire(struct sched_cpu *c, struct vcpu *prev, u64 now)
     }
     if ((!(u->hard >> c->queue.cpu & 1) && (u->hard & READ_ONCE(sched_online))) ||
         unlikely(credit_strays(&c->queue, u))) {
-        credit_sleep(&c->queue, u);
+        credit_leave(&c->queue, u);
         vtime_set_runstate(prev, RUNSTATE_runnable, now);
         return true;
     }

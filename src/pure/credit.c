@@ -107,7 +107,7 @@ void credit_charge(struct credit_queue *q, u64 now)
     }
     credit_raise_floor(q);
     if (unlikely(u->limited))
-        credit_limit_spend(u, ns);
+        credit_limit_spend(u, ns, now);
 }
 
 /* Gives u its place relative to q's floor: `lag` behind it, `bonus` at most ahead. */
@@ -155,6 +155,12 @@ void credit_sleep(struct credit_queue *q, struct credit_unit *u)
     q->load -= u->weight;
     if (unlikely(u->limited))
         credit_limit_sleep(q, u);
+}
+
+void credit_leave(struct credit_queue *q, struct credit_unit *u)
+{
+    credit_sleep(q, u);
+    u->leaving = u->limited;
 }
 
 /* u, which neither waits nor runs any more, has no budget. */
@@ -214,6 +220,13 @@ bool credit_preempts(const struct credit_queue *q)
     if (!q->running)
         return true;
     return unlikely(q->limited) ? credit_claims(q) : credit_ahead(q);
+}
+
+bool credit_disturbs(const struct credit_queue *q, const struct credit_unit *u)
+{
+    /* The first that waits limits the running one's time; so does a period that is to begin. */
+    return credit_preempts(q) || q->waiting == 1 ||
+           (unlikely(u->limited) && u->period && !credit_limit_insists(u));
 }
 
 /* Real time until the running unit is `ahead` (virtual) ahead of the first in line. */

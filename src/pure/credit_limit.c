@@ -178,6 +178,13 @@ void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now)
 {
     credit_limit_enter(q, u);
     u->yielded = false;
+    if (u->leaving) {
+        /* It has been ready all along, and its home has counted on it. */
+        u->leaving = false;
+        if (u->period)
+            period_renew(u, now);
+        return;
+    }
     u->ready = now;
     if (!u->period)
         return;
@@ -206,16 +213,30 @@ void credit_limit_sleep(struct credit_queue *q, struct credit_unit *u)
     group_return(u);
 }
 
-void credit_limit_spend(struct credit_unit *u, u64 ns)
+static void reserve_spend(struct credit_unit *u, u64 ns)
 {
-    if (READ_ONCE(u->group->cap))
-        u->quota -= (s64)ns;
-    if (!u->period)
-        return;
     u->left -= (s64)ns;
     /* Extra time is not the reservation's, nor is it owed: alone it runs without an alarm. */
     if (u->extra)
         u->left = MAX(u->left, (s64)0);
+}
+
+void credit_limit_spend(struct credit_unit *u, u64 ns, u64 now)
+{
+    u64 begun;
+
+    if (READ_ONCE(u->group->cap))
+        u->quota -= (s64)ns;
+    if (!u->period)
+        return;
+    if (now >= u->deadline) {
+        /* What it ran since then is the new period's: all of its budget now would be too much. */
+        begun = now - (now - u->deadline) % u->period;
+        reserve_spend(u, ns - MIN(ns, now - begun));
+        period_begin(u, begun + u->period);
+        ns = MIN(ns, now - begun);
+    }
+    reserve_spend(u, ns);
 }
 
 bool credit_limit_allows(struct credit_unit *u, u64 now)
@@ -242,6 +263,7 @@ void credit_limit_set(struct credit_queue *q, struct credit_unit *u, u64 period,
         period_begin(u, now + period);
     }
     u->extra = extra;
+    u->leaving = false;
     u->home = home;
     u->limited = period || READ_ONCE(u->group->cap);
     if (u->limited && u->state != CREDIT_OFF)
@@ -268,7 +290,7 @@ u64 credit_limit_slice(const struct credit_queue *q, u64 slice, u64 now)
     for (u = q->parked; u; u = u->next)
         until = MIN(until, u->due > now ? u->due - now : 0);
     for (u = q->reserved; u; u = u->rnext)
-        if (u->state == CREDIT_WAITING && !credit_limit_insists(u))
+        if (u->state != CREDIT_PARKED && !credit_limit_insists(u) && q->first)
             until = MIN(until, u->deadline > now ? u->deadline - now : 0);
     if (until == ~(u64)0)
         return slice;

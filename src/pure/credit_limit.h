@@ -52,7 +52,8 @@ void credit_limit_leave(struct credit_queue *q, struct credit_unit *u);
 /* u, limited, wakes on q; or goes to sleep: what it drew and did not use goes back. */
 void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now);
 void credit_limit_sleep(struct credit_queue *q, struct credit_unit *u);
-void credit_limit_spend(struct credit_unit *u, u64 ns);
+/* u, running, used `ns` up to now; a period that ended meanwhile is followed by the next. */
+void credit_limit_spend(struct credit_unit *u, u64 ns, u64 now);
 /* New periods begin; true when u may run. Else u->due says when to ask again. */
 bool credit_limit_allows(struct credit_unit *u, u64 now);
 /* u insists on budget that is left. */

@@ -151,7 +151,7 @@ static void toy_wake(struct toy_task *t)
     toy_progress(c);
     credit_charge(&c->queue, toy_now);
     credit_wake(&c->queue, u, toy_queue[u->cpu], toy_now);
-    if (!c->queue.running || credit_preempts(&c->queue) || c->queue.waiting == 1)
+    if (!c->queue.running || credit_disturbs(&c->queue, u))
         toy_resched(c);
 }
 
@@ -197,12 +197,13 @@ static void toy_resched(struct toy_cpu *c)
 
     toy_progress(c);
     credit_charge(q, toy_now);
-    if (prev && credit_strays(q, prev)) {
-        credit_sleep(q, prev);
-    } else if (prev && toy_of(prev)->todo == 0) {
+    /* In the order of sched_retire: one that sleeps does not go home first. */
+    if (prev && toy_of(prev)->todo == 0) {
         credit_sleep(q, prev);
         toy_of(prev)->wake_at = toy_now + toy_of(prev)->pause(toy_of(prev));
         prev = NULL;
+    } else if (prev && credit_strays(q, prev)) {
+        credit_leave(q, prev);
     } else {
         prev = NULL;
     }

@@ -360,6 +360,22 @@ TEST(reservation_of_one_that_sleeps)
     CHECK(latency(&toy_task[0], 990) <= 1000);
 }
 
+/* Nor does it wait in a long line for a period that begins after it woke with nothing left. */
+TEST(reservation_of_one_that_sleeps_with_nothing_left)
+{
+    u32 i;
+
+    toy_init(1);
+    toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 700 * US;
+    toy_task[0].arg[1] = 40 * US;
+    for (i = 0; i < 6; i++)
+        toy_spinner(2560);
+    CHECK(toy_reserve(&toy_task[0], 1 * MS, 700 * US, true));
+    toy_run(1 * SEC);
+    toy_measure(10 * SEC, share);
+    CHECK(share[0] > 6900);
+}
+
 TEST(reservations_on_several_cpus)
 {
     u32 i;
@@ -540,6 +556,45 @@ TEST(beside_a_parked_one_it_goes_home)
     toy_measure(500 * MS, share);
     near(share[1], 6400, 150, "the one on CPU 1");
     CHECK(share[2] > 6000);
+}
+
+/* A period that begins while its owner runs on extra time is used from then on, seen or not. */
+TEST(extra_time_is_not_on_top_of_the_next_period)
+{
+    toy_init(1);
+    CHECK(toy_reserve(toy_spinner(256), 6 * MS, 4500 * US, true));
+    CHECK(toy_reserve(toy_spinner(1), 9 * MS, 1350 * US, true));
+    toy_run(1 * SEC);
+    toy_measure(20 * SEC, share);
+    near(share[0], 8500, 50, "three quarters, and what is left");
+    near(share[1], 1500, 50, "beside one with extra time");
+}
+
+/* Nor does one that ran alone for long lose a whole period by it. */
+TEST(running_alone_costs_no_period)
+{
+    toy_init(1);
+    CHECK(toy_reserve(toy_spinner(1), 1 * MS, 660 * US, true));
+    toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 900 * US;
+    toy_task[1].arg[1] = 1600 * US;
+    toy_run(100 * MS);
+    toy_measure(1 * SEC, share);
+    CHECK(share[0] > 6600);
+}
+
+/* Fetched by an idle CPU and sent home again, it has not slept: its period goes on. */
+TEST(the_way_home_costs_no_time)
+{
+    toy_init(2);
+    CHECK(toy_reserve(toy_spinner(256), 3 * MS, 750 * US, false));
+    CHECK(toy_reserve(toy_spinner(1), 1 * MS, 600 * US, false));
+    CHECK(toy_reserve(toy_spinner(1), 8 * MS, 4400 * US, false));
+    CHECK_EQ(toy_task[2].unit.home, 0);
+    toy_run(100 * MS);
+    toy_measure(5 * SEC, share);
+    near(share[0], 2500, 50, "on CPU 0");
+    near(share[1], 6000, 50, "on CPU 1");
+    near(share[2], 5500, 50, "beside the first, or where it is idle");
 }
 
 TEST(idle_costs_nothing)

@@ -556,6 +556,29 @@ TEST(earliest_deadline_goes_first)
     CHECK(credit_audit(q));
 }
 
+/* One that runs on extra time is looked at when its period ends: then its budget counts again. */
+TEST(extra_time_ends_with_the_period)
+{
+    struct credit_queue *q = &queue[0];
+    u32 i;
+
+    fresh();
+    for (i = 0; i < 4; i += 2)
+        credit_wake(q, &unit[i], q, now);
+    credit_set_weight(q, &unit[0], 10 * CREDIT_WEIGHT_DEFAULT, now);
+    credit_limit_set(q, &unit[0], 4 * MS, 1 * MS, true, 0, now);
+    CHECK(credit_choose(q, now) == &unit[0]);
+    now += 1500000;
+    credit_charge(q, now);
+    CHECK(credit_choose(q, now) == &unit[0]);
+    CHECK_EQ(credit_slice(q, now), 2500000);
+    now += 3 * MS;
+    credit_charge(q, now); /* by somebody else, late */
+    CHECK(credit_limit_insists(&unit[0]));
+    CHECK_EQ(unit[0].left, 500000);
+    CHECK_EQ(credit_slice(q, now), 500000);
+}
+
 /* Waking with old budget would ask for more than the share: then a new period begins. */
 TEST(waking_brings_no_more_than_the_share)
 {
