@@ -396,7 +396,7 @@ static bool sched_retire(struct sched_cpu *c, struct vcpu *prev, u64 now)
         return false;
     }
     if ((!(u->hard >> c->queue.cpu & 1) && (u->hard & READ_ONCE(sched_online))) ||
-        unlikely(credit_strays(&c->queue, u))) {
+        unlikely(credit_strays(&c->queue, u, now))) {
         credit_leave(&c->queue, u);
         vtime_set_runstate(prev, RUNSTATE_runnable, now);
         return true;

@@ -314,8 +314,10 @@ static NOINLINE struct credit_unit *credit_choose_limited(struct credit_queue *q
     credit_review(q, now);
     u = q->running;
     if (u) {
+        /* A turn by reservation ends with its budget: the rate limit does not make it longer. */
         if (!q->first ||
-            (credit_claims(q) ? now - q->started < q->ratelimit && !credit_limit_first(q)
+            (credit_claims(q) ? now - q->started < q->ratelimit && !credit_limit_first(q) &&
+                                    !(u->limited && u->period)
                               : credit_limit_insists(u) || !credit_expired(q, now)))
             return u;
         credit_link(q, u);

@@ -143,10 +143,15 @@ s32 credit_admit(const u32 *promised, u64 may, u32 share, u32 prefer)
     return best;
 }
 
-bool credit_strays(const struct credit_queue *q, const struct credit_unit *u)
+bool credit_strays(const struct credit_queue *q, const struct credit_unit *u, u64 now)
 {
-    return u->limited && u->period && u->home != q->cpu && (q->first || q->parked) &&
-           (u->hard >> u->home & 1);
+    const struct credit_unit *p;
+
+    if (!u->limited || !u->period || u->home == q->cpu || !(u->hard >> u->home & 1))
+        return false;
+    for (p = q->parked; p && p->due > now;)
+        p = p->next;
+    return q->first || p;
 }
 
 /* Both. */

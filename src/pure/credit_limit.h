@@ -43,8 +43,8 @@ u32 credit_share(u64 period, u64 budget);
  * -1: none. promised[cpu]: millionths given away already.
  */
 s32 credit_admit(const u32 *promised, u64 may, u32 share, u32 prefer);
-/* u runs here only because the CPU was idle, and others wait or are parked: it should go home. */
-bool credit_strays(const struct credit_queue *q, const struct credit_unit *u);
+/* u runs here only because the CPU was idle, and others wait or are due to: it should go home. */
+bool credit_strays(const struct credit_queue *q, const struct credit_unit *u, u64 now);
 
 /* For credit.c: u, limited, comes to or leaves q (parked or not); it may be chosen, or not. */
 void credit_limit_enter(struct credit_queue *q, struct credit_unit *u);

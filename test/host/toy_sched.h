@@ -202,7 +202,7 @@ static void toy_resched(struct toy_cpu *c)
         credit_sleep(q, prev);
         toy_of(prev)->wake_at = toy_now + toy_of(prev)->pause(toy_of(prev));
         prev = NULL;
-    } else if (prev && credit_strays(q, prev)) {
+    } else if (prev && credit_strays(q, prev, toy_now)) {
         credit_leave(q, prev);
     } else {
         prev = NULL;

@@ -376,6 +376,22 @@ TEST(reservation_of_one_that_sleeps_with_nothing_left)
     CHECK(share[0] > 6900);
 }
 
+/* A turn that began by a promise is not protected beyond it. */
+TEST(what_was_promised_and_a_fair_share_no_more)
+{
+    u32 i;
+
+    toy_init(1);
+    toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 700 * US;
+    toy_task[0].arg[1] = 40 * US;
+    for (i = 0; i < 6; i++)
+        toy_spinner(2560);
+    CHECK(toy_reserve(&toy_task[0], 1 * MS, 200 * US, true));
+    toy_run(1 * SEC);
+    toy_measure(10 * SEC, share);
+    near(share[0], 2000, 250, "a fifth, and little by weight");
+}
+
 TEST(reservations_on_several_cpus)
 {
     u32 i;
