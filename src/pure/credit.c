@@ -392,6 +392,12 @@ static u32 credit_least(u64 set, const struct credit_queue *const *queue)
     return best;
 }
 
+/* What it may have is promised at home, and nothing more; elsewhere it would be in others' way. */
+static bool credit_stays_home(const struct credit_unit *u)
+{
+    return u->limited && u->period && !u->extra;
+}
+
 u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
                  const struct credit_queue *const *queue)
 {
@@ -400,6 +406,8 @@ u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
 
     if (!may)
         may = online; /* every CPU it may use is gone */
+    if (unlikely(credit_stays_home(u)) && (may >> u->home & 1))
+        return u->home;
     should = credit_wished(u, may);
     if ((idle & should) >> u->cpu & 1)
         return u->cpu;
@@ -422,7 +430,8 @@ struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu)
     struct credit_unit *u, *second = NULL;
 
     for (u = q->first; u; u = u->next) {
-        if (!(u->hard >> cpu & 1) || READ_ONCE(u->busy))
+        if (!(u->hard >> cpu & 1) || READ_ONCE(u->busy) ||
+            (unlikely(credit_stays_home(u)) && u->home == q->cpu))
             continue;
         if (u->soft >> cpu & 1)
             return u;

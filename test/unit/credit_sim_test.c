@@ -613,6 +613,23 @@ TEST(the_way_home_costs_no_time)
     near(share[2], 5500, 50, "beside the first, or where it is idle");
 }
 
+/* On an idle CPU it would get nothing more, and be in the way of that CPU's promises later. */
+TEST(without_extra_time_it_stays_at_home)
+{
+    struct toy_task *t;
+
+    toy_init(2);
+    t = toy_spinner(1);
+    t->unit.hard = 1;
+    CHECK(toy_reserve(t, 1 * MS, 100 * US, true));
+    CHECK(toy_reserve(toy_spinner(256), 5 * MS, 3 * MS, false));
+    CHECK(toy_reserve(toy_spinner(1), 5 * MS, 3 * MS, false));
+    toy_run(300 * MS);
+    toy_measure(1 * SEC, share);
+    near(share[1], 6000, 60, "promised on CPU 1");
+    near(share[2], 6000, 60, "promised on CPU 0");
+}
+
 TEST(idle_costs_nothing)
 {
     u64 before;
