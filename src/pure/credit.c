@@ -295,8 +295,10 @@ static void credit_review(struct credit_queue *q, u64 now)
 
     for (u = q->parked; u; u = next) {
         next = u->next;
-        if (u->due <= now)
+        if (u->due <= now) {
+            credit_limit_unpark(u, now);
             credit_unpark(q, u);
+        }
     }
     credit_limit_renew(q, now);
     u = q->running;

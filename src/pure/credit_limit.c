@@ -94,6 +94,21 @@ static void period_renew(struct credit_unit *u, u64 now)
     period_begin(u, now < u->deadline + u->period ? u->deadline + u->period : now + u->period);
 }
 
+/* It comes back: old budget with the old deadline would ask for more than the share. */
+static void period_fit(struct credit_unit *u, u64 now)
+{
+    if (u->period && (now >= u->deadline ||
+                      (u->left > 0 && (u64)u->left * u->period > (u->deadline - now) * u->budget)))
+        period_begin(u, now + u->period);
+}
+
+void credit_limit_unpark(struct credit_unit *u, u64 now)
+{
+    /* With budget left it was the cap that kept it away, as sleep does. */
+    if (u->left > 0)
+        period_fit(u, now);
+}
+
 bool credit_limit_insists(const struct credit_unit *u)
 {
     return u->period && u->left > 0 && !u->yielded;
@@ -191,12 +206,7 @@ void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now)
         return;
     }
     u->ready = now;
-    if (!u->period)
-        return;
-    /* Old budget with the old deadline would ask for more than the share: a period begins now. */
-    if (now >= u->deadline ||
-        (u->left > 0 && (u64)u->left * u->period > (u->deadline - now) * u->budget))
-        period_begin(u, now + u->period);
+    period_fit(u, now);
 }
 
 /* What it drew and did not use, or used beyond that, is the group's. */

@@ -630,6 +630,18 @@ TEST(without_extra_time_it_stays_at_home)
     near(share[2], 6000, 60, "promised on CPU 0");
 }
 
+TEST(reservation_beside_one_with_a_lower_cap)
+{
+    toy_init(1);
+    CHECK(toy_reserve(toy_spinner(256), 1 * MS, 640 * US, false));
+    CHECK(toy_reserve(toy_spinner(256), 4 * MS, 1160 * US, false));
+    toy_set_cap(&toy_task[1], 20);
+    toy_run(300 * MS);
+    toy_measure(1 * SEC, share);
+    near(share[0], 6400, 64, "of 64 % promised");
+    near(share[1], 2000, 20, "the cap");
+}
+
 TEST(idle_costs_nothing)
 {
     u64 before;
