@@ -151,7 +151,7 @@ static u64 sched_idle_for(const struct sched_cpu *c)
     if (likely(!idle))
         return 0;
     for (u = c->queue.first; u && !may; u = u->next)
-        may = idle & u->hard;
+        may = unlikely(credit_stays(u, c->queue.cpu)) ? 0 : idle & u->hard;
     return may & -may;
 }
 
@@ -177,6 +177,8 @@ void sched_wake(struct vcpu *v)
     u32 cpu;
 
     if (u->state != CREDIT_OFF || READ_ONCE(v->pause)) {
+        if (u->state == CREDIT_OFF)
+            u->leaving = false; /* paused on its way: now it sleeps */
         lock_release(&c->lock);
         return;
     }

@@ -107,7 +107,7 @@ void credit_charge(struct credit_queue *q, u64 now)
     }
     credit_raise_floor(q);
     if (unlikely(u->limited))
-        credit_limit_spend(u, ns, now);
+        credit_limit_spend(u, ns, now, !q->first);
 }
 
 /* Gives u its place relative to q's floor: `lag` behind it, `bonus` at most ahead. */
@@ -316,10 +316,11 @@ static NOINLINE struct credit_unit *credit_choose_limited(struct credit_queue *q
     credit_review(q, now);
     u = q->running;
     if (u) {
+        q->promised |= credit_limit_insists(u);
         /* A turn by reservation ends with its budget: the rate limit does not make it longer. */
         if (!q->first ||
             (credit_claims(q) ? now - q->started < q->ratelimit && !credit_limit_first(q) &&
-                                    !(u->limited && u->period)
+                                    !(q->promised && u->limited)
                               : credit_limit_insists(u) || !credit_expired(q, now)))
             return u;
         credit_link(q, u);
@@ -337,6 +338,7 @@ static NOINLINE struct credit_unit *credit_choose_limited(struct credit_queue *q
         credit_park(q, u);
     }
     u->yielded = false;
+    q->promised = credit_limit_insists(u);
     return credit_start(q, u, now);
 }
 
@@ -394,12 +396,6 @@ static u32 credit_least(u64 set, const struct credit_queue *const *queue)
     return best;
 }
 
-/* What it may have is promised at home, and nothing more; elsewhere it would be in others' way. */
-static bool credit_stays_home(const struct credit_unit *u)
-{
-    return u->limited && u->period && !u->extra;
-}
-
 u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
                  const struct credit_queue *const *queue)
 {
@@ -408,7 +404,7 @@ u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
 
     if (!may)
         may = online; /* every CPU it may use is gone */
-    if (unlikely(credit_stays_home(u)) && (may >> u->home & 1))
+    if (unlikely(credit_stays(u, u->home)) && (may >> u->home & 1))
         return u->home;
     should = credit_wished(u, may);
     if ((idle & should) >> u->cpu & 1)
@@ -432,8 +428,7 @@ struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu)
     struct credit_unit *u, *second = NULL;
 
     for (u = q->first; u; u = u->next) {
-        if (!(u->hard >> cpu & 1) || READ_ONCE(u->busy) ||
-            (unlikely(credit_stays_home(u)) && u->home == q->cpu))
+        if (!(u->hard >> cpu & 1) || READ_ONCE(u->busy) || unlikely(credit_stays(u, q->cpu)))
             continue;
         if (u->soft >> cpu & 1)
             return u;

@@ -88,6 +88,7 @@ struct credit_queue {
     u64 balanced;  /* last look for imbalance */
     u64 turn;      /* since when the running unit is waited for, to move it; 0: it is not */
     u64 ratelimit; /* real: a turn lasts so long before a waker without reservation ends it */
+    bool promised; /* the running unit's turn is one by reservation, or began as one */
     u32 waiting;
     u32 cpu;
     u32 limited;                  /* units here with a cap or reservation, parked ones included */
@@ -137,6 +138,14 @@ void credit_set_weight(struct credit_queue *q, struct credit_unit *u, u16 weight
  */
 u32 credit_place(const struct credit_unit *u, u64 online, u64 idle,
                  const struct credit_queue *const *queue);
+/*
+ * u has no business elsewhere than on this CPU: what it may have is promised here, and nothing
+ * more; on another it would be in the way of that one's promises.
+ */
+static inline bool credit_stays(const struct credit_unit *u, u32 cpu)
+{
+    return u->limited && u->period && !u->extra && u->home == cpu;
+}
 /* For an idle CPU: the waiting unit of q to take, or NULL. Busy units stay. */
 struct credit_unit *credit_steal(const struct credit_queue *q, u32 cpu);
 /*

@@ -16,6 +16,8 @@
 
 #include "base/atomic.h"
 
+#define DEBT_MAX (5 * CREDIT_TICK) /* ns */
+
 /* Caps. */
 
 void credit_group_init(struct credit_group *g)
@@ -228,15 +230,21 @@ void credit_limit_sleep(struct credit_queue *q, struct credit_unit *u)
     group_return(u);
 }
 
-static void reserve_spend(struct credit_unit *u, u64 ns)
+static void reserve_spend(struct credit_unit *u, u64 ns, bool alone)
 {
+    s64 before = u->left, least = -(s64)DEBT_MAX;
+
     u->left -= (s64)ns;
-    /* Extra time is not the reservation's, nor is it owed: alone it runs without an alarm. */
-    if (u->extra)
-        u->left = MAX(u->left, (s64)0);
+    if (!u->extra)
+        return;
+    /* Extra time is not the reservation's, nor is it owed; what a late alarm gave beside others is.
+     */
+    if (alone || before <= 0)
+        least = MIN(before, (s64)0);
+    u->left = MAX(u->left, least);
 }
 
-void credit_limit_spend(struct credit_unit *u, u64 ns, u64 now)
+void credit_limit_spend(struct credit_unit *u, u64 ns, u64 now, bool alone)
 {
     u64 begun;
 
@@ -247,11 +255,11 @@ void credit_limit_spend(struct credit_unit *u, u64 ns, u64 now)
     if (now >= u->deadline) {
         /* What it ran since then is the new period's: all of its budget now would be too much. */
         begun = now - (now - u->deadline) % u->period;
-        reserve_spend(u, ns - MIN(ns, now - begun));
+        reserve_spend(u, ns - MIN(ns, now - begun), alone);
         period_begin(u, begun + u->period);
         ns = MIN(ns, now - begun);
     }
-    reserve_spend(u, ns);
+    reserve_spend(u, ns, alone);
 }
 
 bool credit_limit_allows(struct credit_unit *u, u64 now)

@@ -9,10 +9,10 @@
  * A reservation is a lower bound for one unit: `budget` ns in every `period` ns, whatever the
  * weights say. While budget is left the unit goes before all others of its queue, the earliest
  * deadline first; afterwards its weight counts, or, without extra time, it is parked until the next
- * period. A unit that wakes, or that its cap kept away, does not bring budget along that the others'
- * promises do not allow (constant bandwidth server: Abeni and Buttazzo 1998). Each reservation has a
- * home CPU, and the shares promised by one CPU are at most CREDIT_SHARE_LIMIT, so that all of them
- * can be kept.
+ * period. A unit that wakes, or that its cap kept away, does not bring budget along that the
+ * others' promises do not allow (constant bandwidth server: Abeni and Buttazzo 1998). Each
+ * reservation has a home CPU, and the shares promised by one CPU are at most CREDIT_SHARE_LIMIT, so
+ * that all of them can be kept.
  *
  * Locks and time as in pure/credit.h. credit.c calls the first half.
  */
@@ -55,8 +55,11 @@ void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now);
 void credit_limit_sleep(struct credit_queue *q, struct credit_unit *u);
 /* u was parked and is about to wait again. */
 void credit_limit_unpark(struct credit_unit *u, u64 now);
-/* u, running, used `ns` up to now; a period that ended meanwhile is followed by the next. */
-void credit_limit_spend(struct credit_unit *u, u64 ns, u64 now);
+/*
+ * u, running, used `ns` up to now; a period that ended meanwhile is followed by the next. alone:
+ * nobody waited.
+ */
+void credit_limit_spend(struct credit_unit *u, u64 ns, u64 now, bool alone);
 /* New periods begin; true when u may run. Else u->due says when to ask again. */
 bool credit_limit_allows(struct credit_unit *u, u64 now);
 /* u insists on budget that is left. */
