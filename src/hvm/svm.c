@@ -284,8 +284,9 @@ static void svm_get_state(struct vcpu *v, struct hvm_state *s)
     if (v == vcpu_current())
         insn_vmsave(v->hvm->svm->vmcb_maddr);
     memcpy(s->seg, c->seg, sizeof(s->seg));
+#pragma GCC unroll 32 /* each decoded instruction comes here */
     for (i = 0; i < ARRAY_SIZE(pairs); i += 2)
-        memcpy((u8 *)s + pairs[i], (u8 *)c + pairs[i + 1], 8);
+        __builtin_memcpy((u8 *)s + pairs[i], (u8 *)c + pairs[i + 1], 8);
     s->efer &= ~EFER_SVME;
 }
 
@@ -297,7 +298,7 @@ static void svm_set_state(struct vcpu *v, const struct hvm_state *s)
     memcpy(c->seg, s->seg, sizeof(c->seg));
     c->cpl = s->seg[HVM_SS].attr >> 5 & 3;
     for (i = 0; i < ARRAY_SIZE(pairs); i += 2)
-        memcpy((u8 *)c + pairs[i + 1], (const u8 *)s + pairs[i], 8);
+        __builtin_memcpy((u8 *)c + pairs[i + 1], (const u8 *)s + pairs[i], 8);
     c->rflags |= RFLAGS_MBS;
     c->cr0 &= ~CR0_LOW;
     c->efer |= EFER_SVME;
