@@ -677,8 +677,7 @@ static u32 detach_unused(struct domain *d, struct page *pg, u64 *cpus)
     return nr;
 }
 
-/* Heap lock held: nr frames, linked from `at` on, are free. Neighbours follow in both directions.
- */
+/* Heap lock held: nr frames, linked from `at` on, are free. Neighbours follow up or down. */
 static void free_chain(u32 at, u32 nr)
 {
     u64 first = at, end = at;

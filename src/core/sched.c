@@ -177,8 +177,6 @@ void sched_wake(struct vcpu *v)
     u32 cpu;
 
     if (u->state != CREDIT_OFF || READ_ONCE(v->pause)) {
-        if (u->state == CREDIT_OFF)
-            u->leaving = false; /* paused on its way: now it sleeps */
         lock_release(&c->lock);
         return;
     }
@@ -399,7 +397,7 @@ static bool sched_retire(struct sched_cpu *c, struct vcpu *prev, u64 now)
     }
     if ((!(u->hard >> c->queue.cpu & 1) && (u->hard & READ_ONCE(sched_online))) ||
         unlikely(credit_strays(&c->queue, u, now))) {
-        credit_leave(&c->queue, u);
+        credit_sleep(&c->queue, u);
         vtime_set_runstate(prev, RUNSTATE_runnable, now);
         return true;
     }

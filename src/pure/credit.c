@@ -157,12 +157,6 @@ void credit_sleep(struct credit_queue *q, struct credit_unit *u)
         credit_limit_sleep(q, u);
 }
 
-void credit_leave(struct credit_queue *q, struct credit_unit *u)
-{
-    credit_sleep(q, u);
-    u->leaving = u->limited;
-}
-
 /* u, which neither waits nor runs any more, has no budget. */
 static void credit_park(struct credit_queue *q, struct credit_unit *u)
 {

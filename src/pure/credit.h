@@ -66,7 +66,6 @@ struct credit_unit {
     bool limited; /* it has one of them; the rest matters only then */
     bool extra;   /* reservation: it may run beyond its budget, as its weight allows */
     bool yielded; /* reservation: does not insist on its budget right now */
-    bool leaving; /* off only to change its queue: its period goes on */
     u32 home;     /* reservation: the CPU that made the promise */
     struct credit_group *group;
     s64 quota;                 /* of the group's budget, in hand */
@@ -111,8 +110,6 @@ void credit_wake(struct credit_queue *q, struct credit_unit *u, const struct cre
                  u64 now);
 /* u, running, waiting or parked on q, stops being ready. */
 void credit_sleep(struct credit_queue *q, struct credit_unit *u);
-/* The same for one that has to be ready elsewhere: credit_wake follows. */
-void credit_leave(struct credit_queue *q, struct credit_unit *u);
 /* The running unit lets the next in line go first, once. */
 void credit_yield(struct credit_queue *q);
 

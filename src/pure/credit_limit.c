@@ -200,13 +200,6 @@ void credit_limit_wake(struct credit_queue *q, struct credit_unit *u, u64 now)
 {
     credit_limit_enter(q, u);
     u->yielded = false;
-    if (u->leaving) {
-        /* It has been ready all along, and its home has counted on it. */
-        u->leaving = false;
-        if (u->period)
-            period_renew(u, now);
-        return;
-    }
     u->ready = now;
     period_fit(u, now);
 }
@@ -237,8 +230,7 @@ static void reserve_spend(struct credit_unit *u, u64 ns, bool alone)
     u->left -= (s64)ns;
     if (!u->extra)
         return;
-    /* Extra time is not the reservation's, nor is it owed; what a late alarm gave beside others is.
-     */
+    /* Extra time is not the reservation's, nor is it owed; but what a late alarm took is. */
     if (alone || before <= 0)
         least = MIN(before, (s64)0);
     u->left = MAX(u->left, least);
@@ -286,7 +278,6 @@ void credit_limit_set(struct credit_queue *q, struct credit_unit *u, u64 period,
         period_begin(u, now + period);
     }
     u->extra = extra;
-    u->leaving = false;
     u->home = home;
     u->limited = period || READ_ONCE(u->group->cap);
     if (u->limited && u->state != CREDIT_OFF)

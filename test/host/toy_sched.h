@@ -203,7 +203,7 @@ static void toy_resched(struct toy_cpu *c)
         toy_of(prev)->wake_at = toy_now + toy_of(prev)->pause(toy_of(prev));
         prev = NULL;
     } else if (prev && credit_strays(q, prev, toy_now)) {
-        credit_leave(q, prev);
+        credit_sleep(q, prev);
     } else {
         prev = NULL;
     }

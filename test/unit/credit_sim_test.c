@@ -360,35 +360,33 @@ TEST(reservation_of_one_that_sleeps)
     CHECK(latency(&toy_task[0], 990) <= 1000);
 }
 
-/* Nor does it wait in a long line for a period that begins after it woke with nothing left. */
-TEST(reservation_of_one_that_sleeps_with_nothing_left)
+/* One computes 700 us and sleeps 40, beside six ten times as heavy; it has `budget` in 1 ms. */
+static void busy_sleeper(u64 budget)
 {
     u32 i;
 
     toy_init(1);
+    toy_cpu[0].queue.ratelimit = CREDIT_RATELIMIT;
     toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 700 * US;
     toy_task[0].arg[1] = 40 * US;
     for (i = 0; i < 6; i++)
         toy_spinner(2560);
-    CHECK(toy_reserve(&toy_task[0], 1 * MS, 700 * US, true));
+    CHECK(toy_reserve(&toy_task[0], 1 * MS, budget, true));
     toy_run(1 * SEC);
     toy_measure(10 * SEC, share);
+}
+
+/* Nor does it wait in a long line for a period that begins after it woke with nothing left. */
+TEST(reservation_of_one_that_sleeps_with_nothing_left)
+{
+    busy_sleeper(700 * US);
     CHECK(share[0] > 6850);
 }
 
 /* A turn that began by a promise is not protected beyond it. */
 TEST(what_was_promised_and_a_fair_share_no_more)
 {
-    u32 i;
-
-    toy_init(1);
-    toy_add(toy_arg0, toy_arg1, 0)->arg[0] = 700 * US;
-    toy_task[0].arg[1] = 40 * US;
-    for (i = 0; i < 6; i++)
-        toy_spinner(2560);
-    CHECK(toy_reserve(&toy_task[0], 1 * MS, 200 * US, true));
-    toy_run(1 * SEC);
-    toy_measure(10 * SEC, share);
+    busy_sleeper(200 * US);
     near(share[0], 2000, 250, "a fifth, and little by weight");
 }
 
@@ -598,21 +596,6 @@ TEST(running_alone_costs_no_period)
     CHECK(share[0] > 6600);
 }
 
-/* Fetched by an idle CPU and sent home again, it has not slept: its period goes on. */
-TEST(the_way_home_costs_no_time)
-{
-    toy_init(2);
-    CHECK(toy_reserve(toy_spinner(256), 3 * MS, 750 * US, false));
-    CHECK(toy_reserve(toy_spinner(1), 1 * MS, 600 * US, false));
-    CHECK(toy_reserve(toy_spinner(1), 8 * MS, 4400 * US, false));
-    CHECK_EQ(toy_task[2].unit.home, 0);
-    toy_run(100 * MS);
-    toy_measure(5 * SEC, share);
-    near(share[0], 2500, 50, "on CPU 0");
-    near(share[1], 6000, 50, "on CPU 1");
-    near(share[2], 5500, 50, "beside the first, or where it is idle");
-}
-
 /* On an idle CPU it would get nothing more, and be in the way of that CPU's promises later. */
 TEST(without_extra_time_it_stays_at_home)
 {
@@ -628,6 +611,26 @@ TEST(without_extra_time_it_stays_at_home)
     toy_measure(1 * SEC, share);
     near(share[1], 6000, 60, "promised on CPU 1");
     near(share[2], 6000, 60, "promised on CPU 0");
+}
+
+/* Nor is it sent to an idle one when it wakes: its budget would be gone there, and it away. */
+TEST(without_extra_time_it_wakes_at_home)
+{
+    struct toy_task *t;
+
+    toy_init(2);
+    t = toy_spinner(1);
+    t->unit.hard = 1;
+    CHECK(toy_reserve(t, 1 * MS, 100 * US, true));
+    CHECK(toy_reserve(toy_spinner(256), 5 * MS, 3 * MS, false));
+    t = toy_add(toy_arg0, toy_arg1, 0);
+    t->arg[0] = 500 * US;
+    t->arg[1] = 160 * US;
+    CHECK(toy_reserve(t, 5 * MS, 3 * MS, false));
+    toy_run(300 * MS);
+    toy_measure(1 * SEC, share);
+    near(share[1], 6000, 60, "promised on CPU 1");
+    CHECK(share[2] > 5750);
 }
 
 TEST(reservation_beside_one_with_a_lower_cap)
